@@ -68,7 +68,7 @@ impl World {
             Subject::Document(_) => State::Document(None),
             Subject::Reading(_) => State::Reading,
             Subject::Agency(_) => State::Agency(None),
-            Subject::AgencyName(_) | Subject::AgencyCode(_) => State::Bearers(Bearers::of(subject.clone())),
+            Subject::AgencyName(_) | Subject::AgencyCode(_) => State::Bearers(Bearers::none(subject.clone())),
             Subject::Task(_) => State::Task(None),
             Subject::Duty(agency) => State::Duty(Duty::none(agency.clone())),
             Subject::Cycle(_) => State::Cycle(None),
@@ -134,12 +134,14 @@ impl World {
         self.find_agency(id).ok_or_else(|| absent(Reason::AgencyNotFound, id))
     }
 
-    /// Who bears a full name ([`Subject::AgencyName`]) or a credit code ([`Subject::AgencyCode`]); `None` of any
-    /// other subject.
-    pub fn bearers(&self, subject: &Subject) -> Option<&Bearers> {
+    /// Who bears a full name ([`Subject::AgencyName`]) or a credit code ([`Subject::AgencyCode`]).
+    ///
+    /// # Panics
+    /// If the rule did not declare it, as for every subject.
+    pub fn bearers(&self, subject: &Subject) -> &Bearers {
         match self.state(subject) {
-            State::Bearers(state) => Some(state),
-            _ => None,
+            State::Bearers(bearers) => bearers,
+            other => unreachable!("names and codes are folded as such: {other:?}"),
         }
     }
 
@@ -236,7 +238,7 @@ impl State {
             State::Document(state) => *state = Document::evolve(state.take(), recorded),
             State::Reading => {}
             State::Agency(state) => *state = Agency::evolve(state.take(), recorded),
-            State::Bearers(state) => state.apply(recorded),
+            State::Bearers(bearers) => bearers.evolve(recorded),
             State::Task(state) => *state = Task::evolve(state.take().map(|s| *s), recorded).map(Box::new),
             State::Duty(duty) => duty.evolve(recorded),
             State::Cycle(state) => *state = Cycle::evolve(state.take(), recorded),
