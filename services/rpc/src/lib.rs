@@ -7,13 +7,13 @@
 //! async fn rename_agency(&self, request: Request<pb::RenameAgencyRequest>)
 //!     -> Result<Response<pb::RenameAgencyResponse>, Status> {
 //!     let call = Call::of(&request)?;
-//!     let (asked, command) = convert::rename(&call, request.into_inner())?;
-//!     let outcome = self.log.execute(&call.request(asked), command).await.map_err(status)?;
-//!     Ok(Response::new(convert::renamed(&outcome)))
+//!     let (request, command) = convert::rename(&call, request.into_inner())?;
+//!     let outcome = self.log.execute(&request, command).await.map_err(status)?;
+//!     Ok(Response::new(convert::renamed(&outcome, self.log.identity())))
 //! }
 //!
 //! // convert.rs: destructured, never `..`, so that a new field of the wire doesn't compile until it is read.
-//! fn rename(call: &Call, request: pb::RenameAgencyRequest) -> Result<(Asked, RenameAgency), Error> {
+//! fn rename(call: &Call, request: pb::RenameAgencyRequest) -> Result<(log::Request, RenameAgency), Error> {
 //!     let pb::RenameAgencyRequest { context, agency, full_name } = request;
 //!     call.command(context, |f| gather!(RenameAgency {
 //!         agency: f.one("agency", agency, name),
@@ -26,7 +26,7 @@
 //! server.serve(Doors::default().with(door!(AgencyServiceServer::new(handler))), stop).await?;
 //! ```
 //! More of [`Fields`]: `maybe` (absent is fine), `many`, `each`, `message`, `choice` (enums), `number`, `mask`,
-//! `instant`, `as_of`, `freshness`, `page`, `filter`, and `check` for what holds between fields.
+//! `instant`, `as_of`, `page`, `filter`, and `check` for what holds between fields.
 //!
 //! # The order of checks
 //! authenticate → rate (both before the body is read) → size and decode → authorise → validate → receipt →
@@ -63,11 +63,12 @@
 pub mod access;
 mod call;
 mod caller;
-pub mod convert;
+mod command;
 mod error;
 pub mod filter;
 mod layer;
 pub mod paging;
+mod query;
 mod rate;
 mod refusal;
 mod serve;
@@ -75,15 +76,17 @@ mod tail;
 mod tonic_errors;
 mod trace;
 pub mod validate;
+pub mod values;
 
 pub use call::Call;
 pub use caller::{ACTOR, AGENCY, ROLE};
-pub use convert::{AsOf, Asked, Freshness, Known};
+pub use command::{identity, instant, receipt};
 pub use error::{Cause, DOMAIN, Error, RETRY_AFTER, Violation, status};
 pub use filter::Filter;
 pub use layer::{MODE, REPLY_WITHIN};
 pub use paging::{Page, Place};
+pub use query::{AsOf, Freshness, Known, Moment, answer, freshness};
 pub use rate::Quotas;
-pub use refusal::not_found;
+pub use refusal::{not_found, other_log};
 pub use serve::{Doors, MESSAGE_BYTES_MAX, Options, ServeError, Server};
 pub use validate::{Field, Fields, Given, Invalid, Mask};

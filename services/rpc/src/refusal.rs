@@ -3,7 +3,9 @@
 use duban_domain::rejection::Kind;
 use duban_domain::{Reason, Rejection};
 
-use crate::error::Error;
+use duban_log::{AppendError, ExecuteError, LogIdentity, ReadError, StorageError};
+
+use crate::error::{Error, RETRY_AFTER};
 
 impl From<Rejection> for Error {
     fn from(rejection: Rejection) -> Error {
@@ -23,6 +25,78 @@ impl From<Rejection> for Error {
         };
         metadata.into_iter().fold(error, |error, (key, value)| error.with(key, value))
     }
+}
+
+impl From<ExecuteError> for Error {
+    fn from(error: ExecuteError) -> Error {
+        match error {
+            ExecuteError::Rejected(rejection) => rejection.into(),
+            ExecuteError::RequestIdReused => AppendError::RequestIdReused.into(),
+            ExecuteError::Contention { attempts } => {
+                Error::from(AppendError::Conflict).with("attempts", attempts)
+            }
+            ExecuteError::QueueFull => AppendError::QueueFull.into(),
+            ExecuteError::Unavailable(cause) => AppendError::Unavailable(cause).into(),
+            ExecuteError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<AppendError> for Error {
+    fn from(error: AppendError) -> Error {
+        match error {
+            AppendError::Conflict => {
+                Error::aborted("CONFLICT", "others kept changing what this rests on: send it again")
+            }
+            AppendError::RequestIdReused => Error::exists(
+                "REQUEST_ID_REUSED",
+                "request",
+                "context.request_id",
+                "the request id was used for another command: make a new one",
+            ),
+            AppendError::QueueFull => Error::exhausted(
+                "QUEUE_FULL",
+                "log",
+                "too many commands wait to be written",
+                Some(RETRY_AFTER),
+            ),
+            AppendError::Unavailable(cause) => log_unavailable(cause),
+        }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Error {
+        match error {
+            ReadError::Unavailable(cause) => log_unavailable(Some(cause)),
+            ReadError::DataLoss { position, .. } => {
+                Error::data_loss("POSITION_GAP", "the log is damaged: tell the operator", position)
+                    .because(error)
+            }
+            ReadError::Outdated { position, .. } => {
+                let message = "this server is too old for an event of the log: call a newer one";
+                Error::unavailable("VERSION_OUTDATED", message, RETRY_AFTER)
+                    .with("position", position)
+                    .because(error)
+            }
+        }
+    }
+}
+
+fn log_unavailable(cause: Option<StorageError>) -> Error {
+    let error =
+        Error::unavailable("LOG_UNAVAILABLE", "the log can't be used now: send it again", RETRY_AFTER);
+    match cause {
+        Some(cause) => error.because(cause),
+        None => error,
+    }
+}
+
+/// A cursor of another log, or of another life of this one.
+pub fn other_log(ours: LogIdentity, theirs: &str) -> Error {
+    Error::precondition("OTHER_LOG", "log", "the cursor is of another log or epoch")
+        .with("expected", format!("{}/{}", ours.log, ours.epoch))
+        .with("current", theirs)
 }
 
 /// The resource type in a name: the singular of its last collection.
@@ -79,6 +153,35 @@ mod tests {
                 other => panic!("{reason:?} is {other:?}"),
             };
             assert!(told, "{reason:?}: {details:?}");
+        }
+    }
+
+    #[test]
+    fn every_failure_of_the_log_has_its_code_and_details() {
+        let damaged = ReadError::DataLoss { position: 7, what: "secret".into() };
+        let outdated = ReadError::Outdated { position: 7, event_type: "x.v9".into() };
+        let cases: [(Error, Code, &str); 6] = [
+            (ExecuteError::Contention { attempts: 8 }.into(), Code::Aborted, "CONFLICT"),
+            (ExecuteError::RequestIdReused.into(), Code::AlreadyExists, "REQUEST_ID_REUSED"),
+            (ExecuteError::QueueFull.into(), Code::ResourceExhausted, "QUEUE_FULL"),
+            (ExecuteError::Unavailable(None).into(), Code::Unavailable, "LOG_UNAVAILABLE"),
+            (ExecuteError::Read(damaged).into(), Code::DataLoss, "POSITION_GAP"),
+            (outdated.into(), Code::Unavailable, "VERSION_OUTDATED"),
+        ];
+        for (error, code, reason) in cases {
+            let status = status(error);
+            let details = status.get_error_details();
+            assert_eq!((status.code(), details.error_info().unwrap().reason.as_str()), (code, reason));
+            let told = match code {
+                Code::ResourceExhausted => {
+                    details.quota_failure().is_some() && details.retry_info().is_some()
+                }
+                Code::Unavailable => details.retry_info().is_some(),
+                Code::AlreadyExists => details.resource_info().is_some(),
+                Code::DataLoss => details.error_info().unwrap().metadata["position"] == "7",
+                _ => true,
+            };
+            assert!(told && !format!("{details:?}").contains("secret"), "{reason}: {details:?}");
         }
     }
 
