@@ -1,0 +1,121 @@
+//! What can go wrong with the log itself: a few kinds, each with one thing to do about it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use duban_domain::{Position, Rejection};
+
+/// The database's own words, for the one who runs it; callers never see them.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct StorageError(Arc<sqlx::Error>);
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+/// Why a log or its views can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process, or another `Log` in this one, has it open.
+    #[error("the data folder {0} is in use by another process")]
+    InUse(PathBuf),
+    /// A newer version wrote it.
+    #[error("the database has schema version {found}, this program knows {known}: use a newer program")]
+    NewerSchema {
+        /// What it has.
+        found: i64,
+        /// What this version writes.
+        known: i64,
+    },
+    /// It is a database of something else.
+    #[error("{0} is not a duban log")]
+    NotALog(PathBuf),
+    /// The folder can't be made or locked.
+    #[error("the data folder {0} can't be used")]
+    Folder(PathBuf, #[source] std::io::Error),
+    /// The database refuses.
+    #[error("the database can't be opened")]
+    Storage(#[from] StorageError),
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        OpenError::Storage(error.into())
+    }
+}
+
+/// Why the log can't be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// The database is down, or the log is closed. Try again.
+    #[error("the log can't be read now")]
+    Unavailable(#[from] StorageError),
+    /// An event is missing, out of order or damaged. Nobody can repair that by trying again.
+    #[error("the log is damaged at position {position}: {what}")]
+    DataLoss {
+        /// The first position that is wrong.
+        position: Position,
+        /// In what way.
+        what: String,
+    },
+    /// A newer version wrote an event that must be understood here.
+    #[error("the event at {position} is of type {event_type}, which this version doesn't know")]
+    Outdated {
+        /// Where.
+        position: Position,
+        /// What it says it is.
+        event_type: String,
+    },
+}
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        ReadError::Unavailable(error.into())
+    }
+}
+
+/// Why an append did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// Something newer is filed under a tag of the condition. Read again and decide again.
+    #[error("something newer is filed under a tag of the condition")]
+    Conflict,
+    /// The principal has used this request id for another command.
+    #[error("the request id was used for another command")]
+    RequestIdReused,
+    /// Too many appends wait. Try again in a moment.
+    #[error("too many appends wait")]
+    QueueFull,
+    /// It is not known whether it was written. Send the same request again: the receipt will tell.
+    #[error("the log can't be written now")]
+    Unavailable(#[source] Option<StorageError>),
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ExecuteError {
+    /// The rule says no; nothing is stored.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The principal has used this request id for another command.
+    #[error("the request id was used for another command")]
+    RequestIdReused,
+    /// Others were faster each time. Try again.
+    #[error("others changed what the command reads, {attempts} times in a row")]
+    Contention {
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// Too many appends wait. Try again in a moment.
+    #[error("too many appends wait")]
+    QueueFull,
+    /// It is not known whether it was written. Send the same request again: the receipt will tell.
+    #[error("the log can't be written now")]
+    Unavailable(#[source] Option<StorageError>),
+    /// What the decision rests on can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
