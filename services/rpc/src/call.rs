@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use duban_domain::{Caller, Role};
+use duban_log::LogIdentity;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Extensions, Request};
@@ -56,6 +57,11 @@ impl Call {
     /// The RPC, as `/package.Service/Method`.
     pub fn rpc(&self) -> &'static str {
         self.0.rpc.path
+    }
+
+    /// What a page token is good for beside its query: this RPC on this log in this epoch.
+    pub fn scope(&self, log: LogIdentity) -> String {
+        format!("{} {} {}", self.rpc(), log.log, log.epoch)
     }
 
     /// The W3C trace id, 32 hexadecimal digits.

@@ -21,6 +21,13 @@
 //!     }))
 //! }
 //!
+//! // A list: read, ask the view, answer as of one moment on every page.
+//! let (page, filter, as_of) = convert::list(&call, request.into_inner())?;
+//! let (mut snapshot, moment) = call.ask::<Tasks>(&self.views, as_of, page.place.as_ref()).await?;
+//! let rows = snapshot.select::<Tasks>(&sql, &arguments).await.map_err(status)?;
+//! let next_page_token = last.map(|key| page.next(&moment.after(key))).unwrap_or_default();
+//! let answer = Some(moment.answer(&self.log).await?);
+//!
 //! // The binary: one server, any subset of the services.
 //! let server = Server::bind(Options::at(address)).await?;
 //! server.serve(Doors::default().with(door!(AgencyServiceServer::new(handler))), stop).await?;
@@ -71,6 +78,8 @@ pub mod paging;
 mod query;
 mod rate;
 mod refusal;
+pub mod rows;
+pub mod resources;
 mod serve;
 mod tail;
 mod tonic_errors;
@@ -85,7 +94,7 @@ pub use error::{Cause, DOMAIN, Error, RETRY_AFTER, Violation, status};
 pub use filter::Filter;
 pub use layer::{MODE, REPLY_WITHIN};
 pub use paging::{Page, Place};
-pub use query::{AsOf, Freshness, Known, Moment, answer, freshness};
+pub use query::{AsOf, Known, Moment, wanted};
 pub use rate::Quotas;
 pub use refusal::{not_found, other_log};
 pub use serve::{Doors, MESSAGE_BYTES_MAX, Options, ServeError, Server};

@@ -52,8 +52,8 @@ impl Page {
 }
 
 impl Fields {
-    /// The page asked for. `query` is the request without its page_size and page_token; `scope` is what
-    /// positions mean (the RPC, the log, its epoch): a token of another is refused like any other's.
+    /// The page asked for. `query` is the request without its page_size and page_token; `scope` is the
+    /// [call's](crate::Call::scope): a token of another RPC, log or epoch is refused like any other's.
     pub fn page(
         &mut self,
         page_size: i32,

@@ -3,7 +3,7 @@
 use duban_domain::rejection::Kind;
 use duban_domain::{Reason, Rejection};
 
-use duban_log::{AppendError, ExecuteError, LogIdentity, ReadError, StorageError};
+use duban_log::{AppendError, ExecuteError, LogIdentity, ReadError, StorageError, ViewError};
 
 use crate::error::{Error, RETRY_AFTER};
 
@@ -79,6 +79,35 @@ impl From<ReadError> for Error {
                     .with("position", position)
                     .because(error)
             }
+        }
+    }
+}
+
+impl From<ViewError> for Error {
+    fn from(error: ViewError) -> Error {
+        let unavailable = |reason, message| Error::unavailable(reason, message, RETRY_AFTER);
+        match error {
+            ViewError::Stopped { view, position, .. } => {
+                unavailable("VIEW_STOPPED", "the view has stopped before an event: tell the operator")
+                    .with("view", view)
+                    .with("position", position)
+                    .because(error)
+            }
+            ViewError::NotRunning(view) => {
+                unavailable("VIEW_STOPPED", "the view is not run here: call another server")
+                    .with("view", view)
+            }
+            ViewError::Behind { view, position, wanted } => {
+                unavailable("VIEW_BEHIND", "the view lags: ask again, or with minimize_latency")
+                    .with("view", view)
+                    .with("position", position)
+                    .with("wanted", wanted)
+            }
+            ViewError::BeyondHead { head, .. } => Error::beyond_head(head),
+            ViewError::Unavailable(cause) => {
+                unavailable("VIEWS_UNAVAILABLE", "the views can't be read now: ask again").because(cause)
+            }
+            ViewError::Log(error) => error.into(),
         }
     }
 }
@@ -160,7 +189,12 @@ mod tests {
     fn every_failure_of_the_log_has_its_code_and_details() {
         let damaged = ReadError::DataLoss { position: 7, what: "secret".into() };
         let outdated = ReadError::Outdated { position: 7, event_type: "x.v9".into() };
-        let cases: [(Error, Code, &str); 6] = [
+        let stopped = ViewError::Stopped { view: "tasks", position: 7, reason: "secret".into() };
+        let behind = ViewError::Behind { view: "tasks", position: 7, wanted: 8 };
+        let cases: [(Error, Code, &str); 9] = [
+            (stopped.into(), Code::Unavailable, "VIEW_STOPPED"),
+            (behind.into(), Code::Unavailable, "VIEW_BEHIND"),
+            (ViewError::BeyondHead { wanted: 8, head: 7 }.into(), Code::OutOfRange, "POSITION_BEYOND_HEAD"),
             (ExecuteError::Contention { attempts: 8 }.into(), Code::Aborted, "CONFLICT"),
             (ExecuteError::RequestIdReused.into(), Code::AlreadyExists, "REQUEST_ID_REUSED"),
             (ExecuteError::QueueFull.into(), Code::ResourceExhausted, "QUEUE_FULL"),

@@ -1,5 +1,7 @@
 //! The gate and the server, as a client meets them.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 mod probe;
 mod raw;
 
@@ -207,12 +209,12 @@ async fn draining_ends_streams_in_order_and_refuses_new_calls() {
     let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
 
-    let served = server.tell_to_stop();
+    let ended = server.tell_to_stop();
     assert!(frames.message().await.unwrap().is_some(), "the stream says its last word");
     assert!(frames.message().await.unwrap().is_none());
     assert_eq!(watch.message().await.unwrap().unwrap().status, 2, "NOT_SERVING comes before the end");
     is(&watch.message().await.unwrap_err(), Code::Unavailable, "DRAINING");
-    tokio::time::timeout(Duration::from_secs(4), served).await.expect("drained before the deadline").unwrap();
+    tokio::time::timeout(Duration::from_secs(4), ended).await.expect("drained before the deadline").unwrap();
 }
 
 #[tokio::test]

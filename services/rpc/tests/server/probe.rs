@@ -34,6 +34,8 @@ impl AuditService for Probe {
         let limit = request.get_ref().limit;
         let first = futures::stream::once(async { Ok(pb::ReadResponse::default()) });
         let rest = futures::stream::once(async move {
+            // Lets the first page go out by itself.
+            tokio::task::yield_now().await;
             match limit {
                 1 => panic!("in the stream: /secret/path"),
                 2 => for_ever().await,
@@ -112,20 +114,20 @@ pub(crate) struct Running {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) health: tonic_health::server::HealthReporter,
     stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
+    ended: JoinHandle<()>,
 }
 
 impl Running {
     /// Tells it to stop, and waits until it has.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
-        self.served.await.unwrap();
+        self.ended.await.unwrap();
     }
 
     /// Tells it to stop and doesn't wait.
     pub(crate) fn tell_to_stop(self) -> JoinHandle<()> {
         let _ = self.stop.send(());
-        self.served
+        self.ended
     }
 }
 
@@ -138,14 +140,14 @@ pub(crate) async fn start(set: impl FnOnce(&mut Options)) -> Running {
     let (address, health) = (server.address(), server.health());
     let doors = Doors::default().with(door!(AuditServiceServer::new(Probe)));
     let (stop, stopped) = oneshot::channel();
-    let served = tokio::spawn(async move {
+    let ended = tokio::spawn(async move {
         let stopped = async {
             let _ = stopped.await;
         };
         server.serve(doors, stopped).await.unwrap();
     });
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-    Running { channel, address, health, stop, served }
+    Running { channel, address, health, stop, ended }
 }
 
 /// A client without limits of its own.
