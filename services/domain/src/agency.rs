@@ -70,7 +70,7 @@ pub enum AgencyStatus {
 
 impl AgencyKind {
     /// The word in bodies and filters.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             AgencyKind::ConstituentDepartment => "CONSTITUENT_DEPARTMENT",
             AgencyKind::DirectlyAffiliated => "DIRECTLY_AFFILIATED",
@@ -85,7 +85,7 @@ impl AgencyKind {
 
 impl AgencyStatus {
     /// The word in bodies and filters.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             AgencyStatus::Registered => "REGISTERED",
             AgencyStatus::Active => "ACTIVE",
@@ -95,7 +95,7 @@ impl AgencyStatus {
 }
 
 /// An agency, on all its days.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agency {
     /// Its resource name.
     pub id: AgencyId,
@@ -263,11 +263,15 @@ impl Agency {
                 self.aliases.entry(alias.clone()).or_default().clear(Period::new(on, *until), at);
             }
             AgencyEvent::Amended { agency: _, changes } => {
-                changes.iter().for_each(|change| self.amend(change, recorded));
+                for change in changes {
+                    self.amend(change, recorded);
+                }
             }
             AgencyEvent::Dissolved { agency: _, names: _ } => {
                 self.names.clear(rest, at);
-                self.aliases.values_mut().for_each(|days| days.clear(rest, at));
+                for days in self.aliases.values_mut() {
+                    days.clear(rest, at);
+                }
                 self.status.set(rest, AgencyStatus::Dissolved, at);
             }
         }

@@ -177,6 +177,7 @@ impl Given {
     }
 
     /// This caller asks.
+    #[expect(clippy::wrong_self_convention, reason = "a sentence: given …, as …, when …")]
     pub(crate) fn as_caller(mut self, caller: Caller) -> Self {
         self.facts.caller = caller;
         self

@@ -1,6 +1,7 @@
 //! Who bears a full name or a credit code, day by day: one agency at most.
 
 use super::{AgencyEvent, Change};
+use crate::Position;
 use crate::event::{Event, Recorded};
 use crate::name::AgencyId;
 use crate::subject::Subject;
@@ -71,8 +72,17 @@ impl Bearers {
             if bearing.borne {
                 self.by.set(period, event.agency().clone(), recorded.position);
             } else {
-                self.by.clear(period, recorded.position);
+                give_up(&mut self.by, event.agency(), period, recorded.position);
             }
         }
+    }
+}
+
+/// Only the agency's own days: another may be known to bear it later on.
+fn give_up(by: &mut Timeline<AgencyId>, agency: &AgencyId, period: Period, at: Position) {
+    let own = by.within(period).filter(|span| span.value == *agency);
+    let days: Vec<Period> = own.filter_map(|span| span.period.intersect(&period)).collect();
+    for own_days in days {
+        by.clear(own_days, at);
     }
 }

@@ -93,9 +93,11 @@ pub enum Amendment {
 }
 
 impl AgencyCommand {
+    /// Which agency it is about.
+    ///
     /// # Panics
-    /// Before [`Command::complete`].
-    fn agency(&self) -> &AgencyId {
+    /// If it is a registration without a name, before [`Command::complete`].
+    pub fn agency(&self) -> &AgencyId {
         match self {
             Self::Register { agency, .. } => {
                 agency.as_ref().unwrap_or_else(|| unreachable!("completed before"))

@@ -145,16 +145,24 @@ impl Command for DocumentCommand {
     }
 
     fn decide(&self, world: &World, facts: &Facts) -> Result<Vec<Proposed>, Rejection> {
-        let document = world.document(self.document());
         let events = match self {
-            Self::Register { .. } => register(self, document.is_ok(), facts)?,
-            Self::Identify { document: _, number, issued_on } => {
-                identify(document?, number.as_ref(), *issued_on)?
+            Self::Register { .. } => register(self, world, facts)?,
+            Self::Identify { document, number, issued_on } => {
+                identify(world.document(document)?, number.as_ref(), *issued_on)?
             }
-            Self::Repeal { document: _ } => repeal(document, facts)?,
-            Self::RecordAnomaly { .. } => record_anomaly(self, document?, facts)?,
-            Self::AdoptReading { .. } => adopt(self, document, facts)?,
-            Self::WithdrawReading { reading } => withdraw(reading, document, facts)?,
+            Self::Repeal { document } => {
+                facts.reason()?;
+                repeal(world.document(document)?, facts)?
+            }
+            Self::RecordAnomaly { document, .. } => record_anomaly(self, world.document(document)?, facts)?,
+            Self::AdoptReading { document, .. } => {
+                facts.reason()?;
+                adopt(self, world.document(document)?, facts)?
+            }
+            Self::WithdrawReading { reading } => {
+                facts.reason()?;
+                withdraw(reading, world.find_document(reading.document()), facts)?
+            }
         };
         Ok(events.into_iter().map(|event| facts.propose(event)).collect())
     }
@@ -162,7 +170,7 @@ impl Command for DocumentCommand {
 
 type Decision = Result<Vec<DocumentEvent>, Rejection>;
 
-fn register(command: &DocumentCommand, exists: bool, facts: &Facts) -> Decision {
+fn register(command: &DocumentCommand, world: &World, facts: &Facts) -> Decision {
     let DocumentCommand::Register {
         document: _,
         title,
@@ -181,7 +189,7 @@ fn register(command: &DocumentCommand, exists: bool, facts: &Facts) -> Decision 
     check_rows(rows, text)?;
     check_targets(targets, text)?;
     let document = command.document();
-    if exists {
+    if world.find_document(document).is_some() {
         return Err(Rejection::new(Reason::DocumentExists, document, "this document is registered already"));
     }
     let registered = DocumentEvent::Registered {
@@ -239,9 +247,7 @@ fn still_unknown<'a, T: PartialEq + std::fmt::Display>(
     }
 }
 
-fn repeal(document: Result<&Document, Rejection>, facts: &Facts) -> Decision {
-    facts.reason()?;
-    let document = document?;
+fn repeal(document: &Document, facts: &Facts) -> Decision {
     match &document.repealed_on {
         None => Ok(vec![DocumentEvent::Repealed { document: document.id.clone() }]),
         Some(repealed) if repealed.value == facts.effective_on() => Ok(vec![]),
@@ -271,7 +277,7 @@ fn record_anomaly(command: &DocumentCommand, document: &Document, facts: &Facts)
     }])
 }
 
-fn adopt(command: &DocumentCommand, document: Result<&Document, Rejection>, facts: &Facts) -> Decision {
+fn adopt(command: &DocumentCommand, document: &Document, facts: &Facts) -> Decision {
     let DocumentCommand::AdoptReading {
         document: _,
         reading,
@@ -285,7 +291,6 @@ fn adopt(command: &DocumentCommand, document: Result<&Document, Rejection>, fact
     else {
         unreachable!("asked only of a reading")
     };
-    facts.reason()?;
     let reading = completed(reading.as_ref());
     at_most("anomalies", anomalies.len(), ANOMALIES_MAX)?;
     each_once(anomalies, |at| format!("anomalies[{at}]"))?;
@@ -294,7 +299,6 @@ fn adopt(command: &DocumentCommand, document: Result<&Document, Rejection>, fact
     for (at, alternative) in alternatives.iter().enumerate() {
         short(&format!("alternatives[{at}]"), alternative)?;
     }
-    let document = document?;
     within("", *lines, &document.text)?;
     if document.readings.contains_key(reading) {
         return Err(Rejection::new(Reason::ReadingExists, reading, "this reading is adopted already"));
@@ -317,12 +321,9 @@ fn adopt(command: &DocumentCommand, document: Result<&Document, Rejection>, fact
     Ok(std::iter::once(adopted).chain(ended).collect())
 }
 
-fn withdraw(reading: &ReadingId, document: Result<&Document, Rejection>, facts: &Facts) -> Decision {
-    facts.reason()?;
-    let reading = match document {
-        Ok(document) => document.reading(reading)?,
-        Err(_) => return Err(Rejection::new(Reason::ReadingNotFound, reading, "there is no such document")),
-    };
+fn withdraw(reading: &ReadingId, document: Option<&Document>, facts: &Facts) -> Decision {
+    let absent = || Rejection::new(Reason::ReadingNotFound, reading, "there is no such document");
+    let reading = document.ok_or_else(absent)?.reading(reading)?;
     match &reading.state {
         ReadingState::Adopted => {
             facts.step_after(&reading.id, reading.adopted_on)?;
