@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use duban_domain::{Caller, Role};
 use duban_log::LogIdentity;
+use futures::{Stream, StreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::{Extensions, Request};
+use tonic::{Extensions, Request, Status};
 use uuid::Uuid;
 
 use crate::access::Rpc;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 
 /// What the layer knows of a call that it let in, handed on in the request's extensions.
 #[derive(Debug, Clone)]
@@ -21,8 +22,16 @@ pub(crate) struct Admitted {
     pub(crate) trace_id: Option<String>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) draining: CancellationToken,
-    /// The command's request id, once it has been read: errors name it.
-    pub(crate) request_id: Arc<OnceLock<Uuid>>,
+    pub(crate) noted: Arc<Noted>,
+}
+
+/// What only the handler learns and the layer tells: on the failure, or in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    /// The command's request id, once it has been read.
+    pub(crate) request_id: OnceLock<Uuid>,
+    /// Why a stream failed: its trailers don't carry that.
+    pub(crate) cause: OnceLock<Cause>,
 }
 
 /// A call that its caller may make.
@@ -79,10 +88,27 @@ impl Call {
         &self.0.draining
     }
 
+    /// The replies of a stream on the wire; the cause of a failure is kept for the log.
+    pub fn replies<T>(
+        &self,
+        replies: impl Stream<Item = Result<T, Error>>,
+    ) -> impl Stream<Item = Result<T, Status>> {
+        let noted = Arc::clone(&self.0.noted);
+        replies.map(move |reply| {
+            reply.map_err(|error| {
+                if let Some(cause) = error.cause() {
+                    // The first failure ends the stream: there is no second.
+                    let _ = noted.cause.set(Arc::clone(cause));
+                }
+                error.into()
+            })
+        })
+    }
+
     /// Keeps the request id for errors that follow.
     pub(crate) fn note_request_id(&self, id: Uuid) {
         // A call has one context; a second one would be the same.
-        let _ = self.0.request_id.set(id);
+        let _ = self.0.noted.request_id.set(id);
     }
 }
 
@@ -100,7 +126,7 @@ pub(crate) mod tests {
             trace_id: None,
             deadline: None,
             draining: CancellationToken::new(),
-            request_id: Arc::default(),
+            noted: Arc::default(),
         }
     }
 

@@ -48,7 +48,8 @@ pub enum Op {
 }
 
 impl Op {
-    fn sql(self) -> &'static str {
+    /// As SQL writes it.
+    pub fn sql(self) -> &'static str {
         match self {
             Op::Equal => "=",
             Op::NotEqual => "<>",

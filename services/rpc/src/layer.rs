@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,10 +16,9 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
-use uuid::Uuid;
 
 use crate::access;
-use crate::call::Admitted;
+use crate::call::{Admitted, Noted};
 use crate::caller;
 use crate::error::{self, Error, RETRY_AFTER};
 use crate::rate::{Place, Quotas, Rate};
@@ -66,7 +65,7 @@ impl Gate {
             trace_id: facts.trace.id.clone(),
             deadline: facts.deadline,
             draining: self.draining.clone(),
-            request_id: Arc::clone(&facts.request_id),
+            noted: Arc::clone(&facts.noted),
         });
         Ok((place, admitted))
     }
@@ -78,13 +77,13 @@ pub(crate) struct Facts {
     pub(crate) trace: Trace,
     pub(crate) started: Instant,
     pub(crate) deadline: Option<Instant>,
-    request_id: Arc<OnceLock<Uuid>>,
+    noted: Arc<Noted>,
 }
 
 impl Facts {
     /// A failed call's status as it leaves: in our terms, with what a caller quotes to an operator. Logged.
     pub(crate) fn failed(&self, status: Status) -> Status {
-        let status = match tonic_errors::named(&status).map(Status::from) {
+        let mut status = match tonic_errors::named(&status).map(Status::from) {
             None => status,
             Some(mut named) => {
                 // What else tonic says stays, such as which compressions are understood.
@@ -92,7 +91,10 @@ impl Facts {
                 named
             }
         };
-        let request_id = self.request_id.get().map(|id| ("request_id", id.to_string()));
+        if let Some(cause) = self.noted.cause.get() {
+            status.set_source(Arc::clone(cause));
+        }
+        let request_id = self.noted.request_id.get().map(|id| ("request_id", id.to_string()));
         let trace_id = self.trace.id.clone().map(|id| ("trace_id", id));
         let told: Vec<_> = request_id.into_iter().chain(trace_id).collect();
         self.trace.span.in_scope(|| trace::failed(&status, self.started.elapsed()));
@@ -158,7 +160,7 @@ where
     let trace = Trace::begin(access::rpc(path).map_or("other", |rpc| rpc.path), request.headers());
     let timeout = timeout(request.headers());
     let deadline = timeout.as_ref().ok().copied().flatten().map(|timeout| started + timeout);
-    let facts = Facts { trace, started, deadline, request_id: Arc::default() };
+    let facts = Facts { trace, started, deadline, noted: Arc::default() };
 
     let open = access::is_open(path);
     let admitted = match timeout {

@@ -22,11 +22,9 @@
 //! }
 //!
 //! // A list: read, ask the view, answer as of one moment on every page.
-//! let (page, filter, as_of) = convert::list(&call, request.into_inner())?;
-//! let (mut snapshot, moment) = call.ask::<Tasks>(&self.views, as_of, page.place.as_ref()).await?;
-//! let rows = snapshot.select::<Tasks>(&sql, &arguments).await.map_err(status)?;
-//! let next_page_token = last.map(|key| page.next(&moment.after(key))).unwrap_or_default();
-//! let answer = Some(moment.answer(&self.log).await?);
+//! let (page, conditions, as_of) = convert::list(&call, request.into_inner())?;
+//! let listed = call.list::<Tasks>(&self.views, as_of, &page, conditions).await?;
+//! let answer = Some(listed.moment.answer(&self.log).await?);
 //!
 //! // The binary: one server, any subset of the services.
 //! let server = Server::bind(Options::at(address)).await?;
@@ -78,8 +76,8 @@ pub mod paging;
 mod query;
 mod rate;
 mod refusal;
-pub mod rows;
 pub mod resources;
+pub mod rows;
 mod serve;
 mod tail;
 mod tonic_errors;

@@ -93,11 +93,20 @@ impl Call {
         };
         // What was known at a position doesn't change: no need to wait for more than that.
         let wanted = known.map_or(as_of.wanted, Wanted::AtLeast);
-        let patience = Instant::now() + WAIT;
-        let deadline = self.deadline().map_or(patience, |deadline| deadline.min(patience));
-        let snapshot = views.read::<V>(wanted, deadline).await?;
+        let snapshot = views.read::<V>(wanted, self.patience()).await?;
         let position = known.unwrap_or(snapshot.position());
         Ok((snapshot, Moment { valid_on, position }))
+    }
+
+    /// Asks one more view of the same moment. Let go of the other's snapshot before: each holds a connection.
+    pub async fn ask_at<V: View>(&self, views: &Views, moment: Moment) -> Result<Snapshot, Error> {
+        Ok(views.read::<V>(Wanted::AtLeast(moment.position), self.patience()).await?)
+    }
+
+    /// Until when a view may be waited for.
+    fn patience(&self) -> Instant {
+        let patience = Instant::now() + WAIT;
+        self.deadline().map_or(patience, |deadline| deadline.min(patience))
     }
 }
 

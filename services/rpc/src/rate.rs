@@ -32,7 +32,7 @@ impl Default for Quotas {
         // Generous: one importer or one load test on a desk stays under it, a runaway loop doesn't.
         const PER_SECOND: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
         const BURST: NonZeroU32 = NonZeroU32::new(20_000).unwrap();
-        Self { per_second: PER_SECOND, burst: BURST, in_progress: 4096 }
+        Self { per_second: PER_SECOND, burst: BURST, in_progress: 1024 }
     }
 }
 
