@@ -59,7 +59,7 @@ pub(crate) struct Happened {
     context: Context,
 }
 
-/// Something that happened on [`DAY`], recorded that day, by a supervisor.
+/// Something that happened on [`DAY`], recorded that day, by a supervisor, unless said otherwise.
 pub(crate) fn happened(event: impl Into<Event>) -> Happened {
     Happened {
         event: event.into(),
@@ -84,32 +84,15 @@ pub(crate) fn agency(id: &str) -> Happened {
 }
 
 impl Happened {
-    /// It holds from this day on, and was recorded that day unless said otherwise.
+    /// It holds from this day on, and was recorded that day.
     pub(crate) fn on(mut self, day: Date) -> Self {
         self.effective_on = day;
-        self
-    }
-
-    /// It was recorded on this day, at noon in Shanghai.
-    pub(crate) fn recorded_on(self, day: Date) -> Self {
-        self.recorded_at(noon(day))
-    }
-
-    /// It was recorded at this instant.
-    pub(crate) fn recorded_at(mut self, at: Timestamp) -> Self {
-        self.recorded_at = Some(at);
         self
     }
 
     /// This caller did it.
     pub(crate) fn by(mut self, actor: Caller) -> Self {
         self.actor = actor;
-        self
-    }
-
-    /// With this reason.
-    pub(crate) fn because(mut self, reason: &str) -> Self {
-        self.context.reason = Some(text(reason));
         self
     }
 }
