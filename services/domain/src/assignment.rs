@@ -9,6 +9,7 @@ mod decide;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::decide::AssignmentCommand;
 pub(crate) use self::decide::{NewAssignment, dispatched};
 use crate::Position;
-use crate::event::Recorded;
+use crate::event::{Event, Recorded};
 use crate::explain::Field;
 use crate::name::{AgencyId, AssignmentId, DocumentId, ReadingId, TaskId};
 use crate::subject::Subject;
@@ -144,6 +145,8 @@ pub enum AssignmentEvent {
         assignment: AssignmentId,
         /// Whose it is.
         agency: AgencyId,
+        /// Where it goes on: active, if the agency had taken it before.
+        stage: Stage,
     },
     /// 改派: the rest of the assignment's period goes to another agency.
     #[serde(rename = "assignment.reassigned.v1")]
@@ -241,7 +244,9 @@ impl AssignmentEvent {
             | AssignmentEvent::Upheld { assignment, .. }
             | AssignmentEvent::Released { assignment, .. }
             | AssignmentEvent::RoleReinterpreted { assignment, .. } => vec![assignment],
-            AssignmentEvent::Reassigned { assignment, successor, .. } => vec![assignment, &successor.assignment],
+            AssignmentEvent::Reassigned { assignment, successor, .. } => {
+                vec![assignment, &successor.assignment]
+            }
             AssignmentEvent::BoundaryCorrected { earlier, later, .. } => {
                 [earlier, later].into_iter().flatten().map(|party| &party.assignment).collect()
             }
@@ -292,7 +297,7 @@ pub fn apply_edit(held: &mut Timeline<Role>, edit: &Edit<'_>, at: Position) {
 }
 
 /// How far an assignment has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Stage {
     /// 交办: not yet taken.
@@ -327,7 +332,7 @@ impl fmt::Display for Stage {
 }
 
 /// How the days of an assignment came to an end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// 改派, to this one.
     Reassigned(Party),
@@ -336,7 +341,7 @@ pub enum End {
 }
 
 /// An assignment as folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     /// Its name.
     pub name: AssignmentId,
@@ -346,8 +351,10 @@ pub struct Assignment {
     pub held: Timeline<Role>,
     /// How far it has come while it holds.
     pub step: Step,
-    /// Whether the agency has ever taken it.
-    pub acknowledged: bool,
+    /// When the agency took it last, if ever.
+    pub acknowledged_on: Option<Date>,
+    /// The assignment whose days it took over.
+    pub predecessor: Option<AssignmentId>,
     /// How its days ended, if they did.
     pub end: Option<End>,
     /// Where it stands written.
@@ -361,7 +368,7 @@ pub struct Assignment {
 }
 
 /// The step an assignment stands at while it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Not yet taken.
     Dispatched,
@@ -389,6 +396,11 @@ impl Assignment {
         self.held.extent()
     }
 
+    /// The position of its last event.
+    pub fn last(&self) -> Position {
+        self.because.last().copied().unwrap_or_default()
+    }
+
     /// The role that it is known by: on `day`, else the nearest that it had.
     pub fn role_near(&self, day: Date) -> Option<Role> {
         self.held.value_on(day).or_else(|| self.held.last().map(|span| &span.value)).copied()
@@ -396,12 +408,12 @@ impl Assignment {
 
     /// The assignment that `event` makes, if it makes one.
     fn made_by(event: &AssignmentEvent, recorded: &Recorded) -> Option<Self> {
-        let (name, agency, period, source) = match event {
+        let (name, agency, period, source, predecessor) = match event {
             AssignmentEvent::Dispatched { assignment, agency, period, source, role: _ } => {
-                (assignment, agency, period, source.clone())
+                (assignment, agency, period, source.clone(), None)
             }
-            AssignmentEvent::Reassigned { successor, period, .. } => {
-                (&successor.assignment, &successor.agency, period, None)
+            AssignmentEvent::Reassigned { assignment, successor, period, .. } => {
+                (&successor.assignment, &successor.agency, period, None, Some(assignment.clone()))
             }
             AssignmentEvent::Acknowledged { .. }
             | AssignmentEvent::Contested { .. }
@@ -415,7 +427,8 @@ impl Assignment {
             agency: agency.clone(),
             held: Timeline::default(),
             step: Step::Dispatched,
-            acknowledged: false,
+            acknowledged_on: None,
+            predecessor,
             end: None,
             source,
             readings: recorded.context.readings.clone(),
@@ -430,15 +443,15 @@ impl Assignment {
         match event {
             AssignmentEvent::Acknowledged { .. } => {
                 self.step = Step::Active;
-                self.acknowledged = true;
+                self.acknowledged_on = Some(recorded.effective_on);
                 self.last_step_on = recorded.effective_on;
             }
             AssignmentEvent::Contested { grounds, .. } => {
                 self.step = Step::Contested(grounds.clone());
                 self.last_step_on = recorded.effective_on;
             }
-            AssignmentEvent::Upheld { .. } => {
-                self.step = if self.acknowledged { Step::Active } else { Step::Dispatched };
+            AssignmentEvent::Upheld { stage, .. } => {
+                self.step = if *stage == Stage::Active { Step::Active } else { Step::Dispatched };
                 self.last_step_on = recorded.effective_on;
             }
             AssignmentEvent::Reassigned { assignment, successor, .. } if *assignment == self.name => {
@@ -465,23 +478,32 @@ impl Assignment {
     }
 }
 
-/// Folds `event` into the assignments of its task.
+impl Assignment {
+    /// The assignment `name` after `recorded`; `None` before there is one.
+    pub fn evolve(state: Option<Self>, name: &AssignmentId, recorded: &Recorded) -> Option<Self> {
+        let Event::Assignment(event) = &recorded.event else { return state };
+        let made = || Assignment::made_by(event, recorded).filter(|made| made.name == *name);
+        let mut assignment = state.or_else(made)?;
+        if event.assignments().contains(&name) {
+            assignment.step(event, recorded);
+        }
+        for edit in event.edits().iter().filter(|edit| edit.assignment == name) {
+            apply_edit(&mut assignment.held, edit, recorded.position);
+        }
+        Some(assignment)
+    }
+}
+
+/// Folds an assignment's event into the assignments of its task.
 pub(crate) fn evolve(
-    assignments: &mut std::collections::BTreeMap<AssignmentId, Assignment>,
+    assignments: &mut BTreeMap<AssignmentId, Assignment>,
     event: &AssignmentEvent,
     recorded: &Recorded,
 ) {
-    if let Some(made) = Assignment::made_by(event, recorded) {
-        assignments.insert(made.name.clone(), made);
-    }
     for name in event.assignments() {
-        if let Some(assignment) = assignments.get_mut(name) {
-            assignment.step(event, recorded);
-        }
-    }
-    for edit in event.edits() {
-        if let Some(assignment) = assignments.get_mut(edit.assignment) {
-            apply_edit(&mut assignment.held, &edit, recorded.position);
+        let state = assignments.remove(name);
+        if let Some(assignment) = Assignment::evolve(state, name, recorded) {
+            assignments.insert(name.clone(), assignment);
         }
     }
 }
@@ -490,4 +512,3 @@ pub(crate) fn evolve(
 pub(crate) fn name_under(task: &TaskId, id: &str) -> Option<AssignmentId> {
     AssignmentId::new(task.clone(), id)
 }
-

@@ -11,7 +11,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::subject::Subject;
 use crate::text::{Line, Text};
 use crate::time::{Date, Timestamp, civil_date};
-use crate::world::World;
+use crate::world::{World, etag};
 
 /// The most readings a command may rest on: each is a tag of its events.
 pub const READINGS_MAX: usize = 8;
@@ -143,6 +143,12 @@ pub trait Command: Serialize + Send + Sync {
     /// The subject that the caller's etag means and the reply shows. Asked after [`Command::complete`].
     fn subject(&self) -> Subject;
 
+    /// The position that the etag of what the reply shows stands for; 0 if that is not there. By default that
+    /// of the subject's last event.
+    fn seen(&self, world: &World) -> Position {
+        world.last(&self.subject())
+    }
+
     /// The subjects that the decision reads, as far as `known` tells; asked again as it comes to know more.
     fn reads(&self, known: &World) -> Vec<Subject>;
 
@@ -165,12 +171,12 @@ pub fn reads(command: &impl Command, facts: &Facts, known: &World) -> Vec<Subjec
 ///
 /// What is absent is said first, by the command itself: a stale etag of nothing is no news.
 pub fn decide(command: &impl Command, world: &World, facts: &Facts) -> Result<Vec<Proposed>, Rejection> {
-    let subject = command.subject();
-    let last: Position = world.last(&subject);
+    let last = command.seen(world);
     if let (Some(expected), true) = (&facts.etag, last > 0) {
-        let current = world.etag(&subject);
+        let current = etag(last);
         if *expected != current {
-            return Err(Rejection::new(Reason::EtagMismatch, &subject, "it has changed since you looked")
+            let detail = "it has changed since you looked";
+            return Err(Rejection::new(Reason::EtagMismatch, command.subject(), detail)
                 .with("expected", expected)
                 .with("current", current));
         }

@@ -16,7 +16,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::decide::{DispatchedAssignment, TaskCommand};
+pub use self::decide::{DISPATCHED_MAX, DispatchedAssignment, TaskCommand};
 pub use self::duty::Duty;
 pub use self::rule::{RuleVersion, Track};
 use crate::Position;
@@ -53,7 +53,7 @@ impl Level {
         [Level::NoEvidence, Level::NotStarted, Level::Limited, Level::Substantial, Level::Complete];
 
     /// The stored word.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Level::NoEvidence => "NO_EVIDENCE",
             Level::NotStarted => "NOT_STARTED",
@@ -242,6 +242,8 @@ pub enum TaskEvent {
     Resumed {
         /// Which.
         task: TaskId,
+        /// Where it goes on: dispatched, or in progress once an agency has taken its part.
+        stage: Stage,
     },
     /// 撤销.
     #[serde(rename = "task.withdrawn.v1")]
@@ -273,7 +275,7 @@ impl TaskEvent {
             | TaskEvent::StruckOff { task }
             | TaskEvent::Archived { task }
             | TaskEvent::Suspended { task }
-            | TaskEvent::Resumed { task }
+            | TaskEvent::Resumed { task, .. }
             | TaskEvent::Withdrawn { task }
             | TaskEvent::Reopened { task } => task,
         }
@@ -284,9 +286,8 @@ impl TaskEvent {
         vec![Subject::Task(self.task().clone())]
     }
 
-    /// The stage that it leads to; `None` where it says something of progress only. What is resumed goes on
-    /// where it stood: under way if `started`.
-    pub fn stage(&self, started: bool) -> Option<Stage> {
+    /// The stage that it leads to; `None` where it says something of progress only.
+    pub fn stage(&self) -> Option<Stage> {
         match self {
             TaskEvent::Proposed { .. } => Some(Stage::Proposed),
             TaskEvent::Registered { .. } => Some(Stage::Registered),
@@ -294,7 +295,7 @@ impl TaskEvent {
             TaskEvent::Started { .. } | TaskEvent::Returned { .. } | TaskEvent::Reopened { .. } => {
                 Some(Stage::InProgress)
             }
-            TaskEvent::Resumed { .. } => Some(if started { Stage::InProgress } else { Stage::Dispatched }),
+            TaskEvent::Resumed { stage, task: _ } => Some(*stage),
             TaskEvent::ProgressRecorded { .. } | TaskEvent::ProgressVerified { .. } => None,
             TaskEvent::ClosureRequested { .. } => Some(Stage::ClosureRequested),
             TaskEvent::Completed { .. } => Some(Stage::Completed),
@@ -307,7 +308,7 @@ impl TaskEvent {
 }
 
 /// How far a task has come in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Stage {
     /// 拟办.
@@ -348,7 +349,7 @@ impl Stage {
     ];
 
     /// The stored word.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Stage::Proposed => "PROPOSED",
             Stage::Registered => "REGISTERED",
@@ -383,8 +384,56 @@ impl fmt::Display for Stage {
     }
 }
 
+/// What whoever checked found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// What was found.
+    pub assessment: Assessment,
+    /// For which agency the checker acts, if for one.
+    pub agency: Option<AgencyId>,
+}
+
+/// 申请办结: the last one made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosureRequest {
+    /// Why it is done.
+    pub statement: Text,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+    /// Which agency asked.
+    pub agency: AgencyId,
+    /// Who asked.
+    pub by: PrincipalId,
+    /// When.
+    pub on: Date,
+}
+
+/// 办结, and 销号 after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// Why it is done.
+    pub judgement: Text,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+    /// Who judged.
+    pub by: PrincipalId,
+    /// When.
+    pub on: Date,
+    /// When it was struck off.
+    pub struck_off_on: Option<Date>,
+}
+
+/// 退回重办: the last time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    /// Why.
+    pub reason: Option<Text>,
+    /// When.
+    pub on: Date,
+}
+
 /// A task as folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Its name.
     pub name: TaskId,
@@ -405,15 +454,22 @@ pub struct Task {
     /// What each agency said of its progress, when.
     pub self_assessed: BTreeMap<AgencyId, Timeline<Assessment>>,
     /// What whoever checked found, when.
-    pub verified: Timeline<Assessment>,
-    /// Who asked for closure last.
-    pub closure_requested_by: Option<PrincipalId>,
-    /// Who completed it last.
-    pub completed_by: Option<PrincipalId>,
+    pub verified: Timeline<Verification>,
+    /// The last request for closure.
+    pub closure_request: Option<ClosureRequest>,
+    /// Its completion, while it stands.
+    pub completion: Option<Completion>,
+    /// The last return.
+    pub last_return: Option<Return>,
+    /// Whether an agency has taken its part.
+    pub started: bool,
     /// Who has a part in it.
+    #[serde(skip)]
     pub assignments: BTreeMap<AssignmentId, Assignment>,
     /// The position of its proposal.
     pub proposed_at: Position,
+    /// The position of the last event of its own; its assignments' are not counted.
+    pub last: Position,
 }
 
 impl Task {
@@ -432,9 +488,9 @@ impl Task {
         self.self_assessed.get(agency)?.last().map(|span| &span.value)
     }
 
-    /// Whether an agency has taken its part.
-    pub fn is_started(&self) -> bool {
-        self.assignments.values().any(|assignment| assignment.acknowledged)
+    /// Where it goes on when it is resumed.
+    pub fn resumes_at(&self) -> Stage {
+        if self.started { Stage::InProgress } else { Stage::Dispatched }
     }
 
     /// Whether the first acknowledgement sets it going.
@@ -454,16 +510,20 @@ impl Task {
             due: None,
             self_assessed: BTreeMap::new(),
             verified: Timeline::default(),
-            closure_requested_by: None,
-            completed_by: None,
+            closure_request: None,
+            completion: None,
+            last_return: None,
+            started: false,
             assignments: BTreeMap::new(),
             proposed_at: recorded.position,
+            last: recorded.position,
         }
     }
 
     fn happened(&mut self, event: &TaskEvent, recorded: &Recorded) {
         let (on, at) = (recorded.effective_on, recorded.position);
-        if let Some(stage) = event.stage(self.is_started()) {
+        self.last = at;
+        if let Some(stage) = event.stage() {
             self.stages.set(Period::since(on), stage, at);
             self.stage = stage;
             self.last_step_on = on;
@@ -478,20 +538,34 @@ impl Task {
                 said.set_from(on, assessment.clone(), at);
             }
             TaskEvent::ProgressVerified { assessment, task: _ } => {
-                self.verified.set_from(on, assessment.clone(), at);
+                let found = Verification { assessment: assessment.clone(), agency: recorded.agency.clone() };
+                self.verified.set_from(on, found, at);
             }
-            TaskEvent::ClosureRequested { .. } => self.closure_requested_by = Some(recorded.actor.clone()),
-            TaskEvent::Completed { .. } => self.completed_by = Some(recorded.actor.clone()),
+            TaskEvent::ClosureRequested { agency, statement, evidence, task: _ } => {
+                let (statement, evidence) = (statement.clone(), evidence.clone());
+                let (agency, by) = (agency.clone(), recorded.actor.clone());
+                self.closure_request = Some(ClosureRequest { statement, evidence, agency, by, on });
+            }
+            TaskEvent::Completed { judgement, evidence, task: _ } => {
+                let (judgement, evidence) = (judgement.clone(), evidence.clone());
+                let by = recorded.actor.clone();
+                self.completion = Some(Completion { judgement, evidence, by, on, struck_off_on: None });
+            }
+            TaskEvent::StruckOff { .. } => {
+                self.completion.iter_mut().for_each(|done| done.struck_off_on = Some(on));
+            }
+            TaskEvent::Returned { .. } => {
+                self.last_return = Some(Return { reason: recorded.context.reason.clone(), on });
+                self.completion = None;
+            }
+            TaskEvent::Reopened { .. } => self.completion = None,
+            TaskEvent::Started { .. } => self.started = true,
             TaskEvent::Proposed { .. }
             | TaskEvent::Registered { .. }
-            | TaskEvent::Started { .. }
-            | TaskEvent::Returned { .. }
-            | TaskEvent::StruckOff { .. }
             | TaskEvent::Archived { .. }
             | TaskEvent::Suspended { .. }
             | TaskEvent::Resumed { .. }
-            | TaskEvent::Withdrawn { .. }
-            | TaskEvent::Reopened { .. } => {}
+            | TaskEvent::Withdrawn { .. } => {}
         }
     }
 
@@ -508,7 +582,7 @@ impl Task {
             }
         }
         if let Some(span) = self.verified.on(day) {
-            fields.push(Field::new("verified", span.value.level, span.because.clone()));
+            fields.push(Field::new("verified", span.value.assessment.level, span.because.clone()));
         }
         fields.extend(self.assignments.values().flat_map(|assignment| assignment.explain(day)));
         fields

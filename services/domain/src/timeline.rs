@@ -31,6 +31,12 @@ impl<V> Default for Timeline<V> {
 }
 
 impl<V> Timeline<V> {
+    /// The timeline of these spans, in any order; no two may share a day.
+    pub fn from_spans(mut spans: Vec<Span<V>>) -> Self {
+        spans.sort_by_key(|span| span.period.from);
+        Self { spans }
+    }
+
     /// Every span, in order of days.
     pub fn spans(&self) -> &[Span<V>] {
         &self.spans
@@ -179,7 +185,10 @@ mod tests {
         timeline.set(days(1, Some(10)), 'a', 1);
         timeline.set(days(10, Some(20)), 'a', 2);
         assert_eq!(timeline.spans().len(), 1);
-        assert_eq!((timeline.spans()[0].period, &timeline.spans()[0].because[..]), (days(1, Some(20)), &[1, 2][..]));
+        assert_eq!(
+            (timeline.spans()[0].period, &timeline.spans()[0].because[..]),
+            (days(1, Some(20)), &[1, 2][..])
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Assignment, AssignmentEvent, Party, Role, RoleSpan, Source, Step, name_under};
+use super::{Assignment, AssignmentEvent, Party, Role, RoleSpan, Source, Stage, Step, name_under};
+use crate::Position;
 use crate::command::{Command, Facts, Proposed, Seed};
 use crate::name::{AgencyId, AssignmentId, TaskId};
 use crate::rejection::{Reason, Rejection};
@@ -139,6 +140,23 @@ impl Command for AssignmentCommand {
         Subject::Task(self.task().clone())
     }
 
+    /// The last event of the assignment meant; for a new one, of the task itself.
+    fn seen(&self, world: &World) -> Position {
+        let Some(task) = world.find_task(self.task()) else { return 0 };
+        let meant = match self {
+            Self::Assign { .. } => return task.last,
+            Self::Reassign { assignment, .. } => Some(assignment),
+            Self::Acknowledge { .. }
+            | Self::Contest { .. }
+            | Self::Uphold { .. }
+            | Self::Release { .. }
+            | Self::ReinterpretRole { .. }
+            | Self::CorrectBoundary { .. } => self.shown(),
+        };
+        let assignment = meant.and_then(|name| task.assignments.get(name));
+        assignment.map_or(0, Assignment::last)
+    }
+
     fn reads(&self, known: &World) -> Vec<Subject> {
         let agency = match self {
             Self::Assign { agency, .. } | Self::Reassign { agency, .. } => vec![agency.clone()],
@@ -216,7 +234,9 @@ fn assign(
     // An assignment to a date before the task was dispatched would answer for a task that was not there.
     if let Some(dispatched) = task.dispatched_on.filter(|on| period.from < *on) {
         let detail = format!("the task was dispatched on {dispatched}; nobody answers for it before");
-        return Err(Rejection::new(Reason::StepBeforeLast, new.assignment, detail).with("last_step_on", dispatched));
+        return Err(
+            Rejection::new(Reason::StepBeforeLast, new.assignment, detail).with("last_step_on", dispatched)
+        );
     }
     Ok(vec![facts.propose(dispatched(task, new, period, world)?)])
 }
@@ -335,7 +355,8 @@ fn uphold((task, assignment): Found<'_>, facts: &Facts) -> Result<Vec<Proposed>,
             .with("stage", assignment.stage_on(on)));
     }
     let (name, agency) = (assignment.name.clone(), assignment.agency.clone());
-    Ok(vec![Proposed::on(on, AssignmentEvent::Upheld { assignment: name, agency })])
+    let stage = if assignment.acknowledged_on.is_some() { Stage::Active } else { Stage::Dispatched };
+    Ok(vec![Proposed::on(on, AssignmentEvent::Upheld { assignment: name, agency, stage })])
 }
 
 /// The rest of the period from the effective date on: it ends where that period ended.
@@ -427,7 +448,8 @@ fn correct_boundary(
         return Ok(vec![]);
     }
     let before_all = earlier.and_then(Assignment::period).is_some_and(|held| now <= held.from);
-    let after_all = later.and_then(Assignment::period).and_then(|held| held.until).is_some_and(|end| end <= now);
+    let after_all =
+        later.and_then(Assignment::period).and_then(|held| held.until).is_some_and(|end| end <= now);
     if before_all || after_all {
         let detail = format!("a boundary on {now} would leave one of the periods without a day");
         return Err(Rejection::new(Reason::BoundaryMismatch, &task.name, detail).with("boundary", was));
@@ -441,8 +463,12 @@ fn correct_boundary(
         let moved: Vec<&AssignmentId> = [earlier, later].into_iter().flatten().map(|a| &a.name).collect();
         may_hold(task, &gaining.agency, &[RoleSpan { period, role }], &moved, world)?;
     }
-    let mut supersedes: Vec<_> =
-        last.and_then(|s| s.because.last()).into_iter().chain(first.and_then(|s| s.because.first())).copied().collect();
+    let mut supersedes: Vec<_> = last
+        .and_then(|s| s.because.last())
+        .into_iter()
+        .chain(first.and_then(|s| s.because.first()))
+        .copied()
+        .collect();
     supersedes.sort_unstable();
     supersedes.dedup();
     let party = |a: &Assignment| Party { assignment: a.name.clone(), agency: a.agency.clone() };

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Assessment, Evidence, Outline, Stage, Task, TaskEvent, rule};
+use crate::Position;
 use crate::assignment::{NewAssignment, Role, Source, dispatched, name_under};
 use crate::command::{Command, Facts, Proposed, Seed};
 use crate::event::Event;
@@ -121,9 +122,11 @@ pub enum TaskCommand {
 }
 
 impl TaskCommand {
+    /// The task it is about.
+    ///
     /// # Panics
     /// If a proposal is asked before [`Command::complete`] has named its task.
-    pub(crate) fn task(&self) -> &TaskId {
+    pub fn task(&self) -> &TaskId {
         match self {
             Self::Propose { task, .. } => task.as_ref().unwrap_or_else(|| unreachable!("completed before")),
             Self::Register { task }
@@ -173,6 +176,11 @@ impl Command for TaskCommand {
         Subject::Task(self.task().clone())
     }
 
+    /// The task's own last event: what happens to its assignments doesn't outdate it.
+    fn seen(&self, world: &World) -> Position {
+        world.find_task(self.task()).map_or(0, |task| task.last)
+    }
+
     fn reads(&self, _known: &World) -> Vec<Subject> {
         match self {
             Self::Propose { outline, .. } => {
@@ -205,13 +213,18 @@ impl Command for TaskCommand {
         let name = || task.name.clone();
         match self {
             Self::Propose { .. } => Ok(vec![]),
-            Self::Register { .. } => {
-                task.step(Stage::Registered, &[Stage::Proposed], TaskEvent::Registered { task: name() }, facts)
-            }
+            Self::Register { .. } => task.step(
+                Stage::Registered,
+                &[Stage::Proposed],
+                TaskEvent::Registered { task: name() },
+                facts,
+            ),
             Self::Dispatch { assignments, .. } => dispatch(task, assignments, world, facts),
             Self::RecordProgress { assessment, .. } => record_progress(task, assessment, facts),
             Self::VerifyProgress { assessment, .. } => verify_progress(task, assessment, facts),
-            Self::RequestClosure { statement, evidence, .. } => request_closure(task, statement, evidence, facts),
+            Self::RequestClosure { statement, evidence, .. } => {
+                request_closure(task, statement, evidence, facts)
+            }
             Self::Return { .. } => {
                 facts.reason()?;
                 task.no_party(facts)?;
@@ -229,7 +242,7 @@ impl Command for TaskCommand {
                 task.step(Stage::Suspended, &from, TaskEvent::Suspended { task: name() }, facts)
             }
             Self::Resume { .. } => {
-                task.step_from(&[Stage::Suspended], TaskEvent::Resumed { task: name() }, facts)
+                task.step_from(&[Stage::Suspended], TaskEvent::Resumed { task: name(), stage: task.resumes_at() }, facts)
             }
             Self::Withdraw { .. } => {
                 facts.reason()?;
@@ -255,7 +268,13 @@ const WITHDRAWABLE: [Stage; 6] = [
 
 impl Task {
     /// A step to a stage; nothing is recorded when it stands there already.
-    fn step(&self, to: Stage, from: &[Stage], event: TaskEvent, facts: &Facts) -> Result<Vec<Proposed>, Rejection> {
+    fn step(
+        &self,
+        to: Stage,
+        from: &[Stage],
+        event: TaskEvent,
+        facts: &Facts,
+    ) -> Result<Vec<Proposed>, Rejection> {
         if self.stage == to {
             return Ok(vec![]);
         }
@@ -296,7 +315,8 @@ impl Task {
         match party {
             None => Ok(()),
             Some(assignment) => {
-                let detail = format!("{} has a part in it, and does not judge its own work", assignment.agency);
+                let detail =
+                    format!("{} has a part in it, and does not judge its own work", assignment.agency);
                 Err(Rejection::new(Reason::SeparationOfDuty, &self.name, detail)
                     .with("assignment", &assignment.name))
             }
@@ -310,7 +330,7 @@ impl Task {
             let detail = format!("only an agency assigned to it on {on} may");
             return Err(Rejection::new(Reason::NotYours, &self.name, detail));
         };
-        if !assignment.acknowledged {
+        if assignment.acknowledged_on.is_none() {
             let stage = assignment.stage_on(on);
             let detail = "acknowledge the assignment first";
             return Err(
@@ -321,7 +341,12 @@ impl Task {
     }
 }
 
-fn propose(name: &TaskId, outline: &Outline, world: &World, facts: &Facts) -> Result<Vec<Proposed>, Rejection> {
+fn propose(
+    name: &TaskId,
+    outline: &Outline,
+    world: &World,
+    facts: &Facts,
+) -> Result<Vec<Proposed>, Rejection> {
     if world.find_task(name).is_some() {
         return Err(Rejection::new(Reason::TaskExists, name, "the name is taken"));
     }
@@ -329,7 +354,11 @@ fn propose(name: &TaskId, outline: &Outline, world: &World, facts: &Facts) -> Re
         let document = world.document(document)?;
         for clause in &outline.clauses {
             if !document.has_clause(clause) {
-                return Err(Rejection::new(Reason::ClauseNotFound, clause, "the document has no such clause"));
+                return Err(Rejection::new(
+                    Reason::ClauseNotFound,
+                    clause,
+                    "the document has no such clause",
+                ));
             }
         }
     } else if let Some(clause) = outline.clauses.first() {
@@ -363,7 +392,8 @@ fn dispatch(
     let mut so_far = task.clone();
     for new in assignments {
         let Some(assignment) = &new.assignment else { continue };
-        let new = NewAssignment { assignment, agency: &new.agency, role: new.role, source: new.source.as_ref() };
+        let new =
+            NewAssignment { assignment, agency: &new.agency, role: new.role, source: new.source.as_ref() };
         let event = dispatched(&so_far, &new, Period::since(on), world)?;
         so_far.assume(&event, on, facts);
         events.push(Proposed::on(on, event));
@@ -409,7 +439,7 @@ fn verify_progress(task: &Task, assessment: &Assessment, facts: &Facts) -> Resul
     let on = observed_on(task, facts)?;
     task.no_party(facts)?;
     task.takes_assignments()?;
-    if task.verified.value_on(on) == Some(assessment) {
+    if task.verified.value_on(on).map(|found| &found.assessment) == Some(assessment) {
         return Ok(vec![]);
     }
     let event = TaskEvent::ProgressVerified { task: task.name.clone(), assessment: assessment.clone() };
@@ -446,7 +476,7 @@ fn complete(
 ) -> Result<Vec<Proposed>, Rejection> {
     task.no_party(facts)?;
     task.is_at(&[Stage::ClosureRequested])?;
-    another_than(task, task.closure_requested_by.as_ref(), "asked for closure", facts)?;
+    another_than(task, task.closure_request.as_ref().map(|asked| &asked.by), "asked for closure", facts)?;
     let (judgement, evidence) = (judgement.clone(), evidence.to_vec());
     let event = TaskEvent::Completed { task: task.name.clone(), judgement, evidence };
     task.step_from(&[Stage::ClosureRequested], event, facts)
@@ -457,8 +487,8 @@ fn complete(
 fn strike_off(task: &Task, facts: &Facts) -> Result<Vec<Proposed>, Rejection> {
     task.no_party(facts)?;
     if task.stage == Stage::Completed {
-        another_than(task, task.completed_by.as_ref(), "completed it", facts)?;
-        another_than(task, task.closure_requested_by.as_ref(), "asked for closure", facts)?;
+        another_than(task, task.completion.as_ref().map(|done| &done.by), "completed it", facts)?;
+        another_than(task, task.closure_request.as_ref().map(|asked| &asked.by), "asked for closure", facts)?;
     }
     task.step(Stage::StruckOff, &[Stage::Completed], TaskEvent::StruckOff { task: task.name.clone() }, facts)
 }
