@@ -89,10 +89,10 @@ impl Call {
     }
 
     /// The replies of a stream on the wire; the cause of a failure is kept for the log.
-    pub fn replies<T>(
+    pub fn replies<T, S: Stream<Item = Result<T, Error>>>(
         &self,
-        replies: impl Stream<Item = Result<T, Error>>,
-    ) -> impl Stream<Item = Result<T, Status>> {
+        replies: S,
+    ) -> impl Stream<Item = Result<T, Status>> + use<T, S> {
         let noted = Arc::clone(&self.0.noted);
         replies.map(move |reply| {
             reply.map_err(|error| {

@@ -13,9 +13,9 @@
 //! }
 //!
 //! // convert.rs: destructured, never `..`, so that a new field of the wire doesn't compile until it is read.
-//! fn rename(call: &Call, request: pb::RenameAgencyRequest) -> Result<(log::Request, RenameAgency), Error> {
+//! fn rename(call: &Call, request: pb::RenameAgencyRequest) -> Result<(log::Request, AgencyCommand), Error> {
 //!     let pb::RenameAgencyRequest { context, agency, full_name } = request;
-//!     call.command(context, |f| gather!(RenameAgency {
+//!     call.command(context, |f| gather!(AgencyCommand::Rename {
 //!         agency: f.one("agency", agency, name),
 //!         full_name: f.one("full_name", full_name, line(200)),
 //!     }))

@@ -7,6 +7,7 @@ mod raw;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use duban_proto::audit::v1 as pb;
@@ -307,4 +308,57 @@ async fn an_error_names_the_callers_trace() {
     let refused = client(server.channel.clone()).get_head(request).await.unwrap_err();
     assert_eq!(refused.get_error_details().error_info().unwrap().metadata["trace_id"], trace);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn headers_are_bounded() {
+    let server = start(|_| ()).await;
+    let large = "x".repeat(20_000);
+    let request = http::Request::post(format!("http://{}{SCHEMA}", server.address))
+        .header("content-type", "application/grpc")
+        .header("duban-actor", large);
+    assert_eq!(http(request.body(Full::default()).unwrap()).await.0.status, 431);
+    server.stop().await;
+}
+
+/// Everything that is logged, as text.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_failed_call_is_one_line_in_the_log_with_its_cause() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    // The runtime of a test has one thread: what the server logs is logged here.
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = start(|_| ()).await;
+    let mut client = client(server.channel.clone());
+    let panic = pb::GetEventSchemaRequest { r#type: "panic".to_owned() };
+    client.get_event_schema(asked(panic)).await.unwrap_err();
+    client.get_head(by("a", "sysadmin", pb::GetHeadRequest {})).await.unwrap_err();
+    client.get_head(asked(pb::GetHeadRequest {})).await.unwrap();
+    let mut pages =
+        client.read(asked(pb::ReadRequest { limit: 4, ..Default::default() })).await.unwrap().into_inner();
+    is(&pages.message().await.unwrap_err(), Code::Internal, "INTERNAL_ERROR");
+    server.stop().await;
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let failed: Vec<&str> = text.lines().filter(|line| line.contains("call failed")).collect();
+    assert_eq!(failed.len(), 3, "{text}");
+    assert!(failed[0].contains("ERROR") && failed[0].contains("panic: in the handler"), "{}", failed[0]);
+    assert!(failed[1].contains("INFO") && failed[1].contains("ROLE_NOT_ALLOWED"), "{}", failed[1]);
+    assert!(failed[2].contains("ERROR") && failed[2].contains("no space left"), "{}", failed[2]);
+    assert!(failed[2].contains("principal=\"auditor-1\""), "{}", failed[2]);
 }

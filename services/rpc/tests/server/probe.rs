@@ -6,7 +6,7 @@ use std::time::Duration;
 use duban_proto::audit::v1 as pb;
 use duban_proto::audit::v1::audit_service_client::AuditServiceClient;
 use duban_proto::audit::v1::audit_service_server::{AuditService, AuditServiceServer};
-use duban_rpc::{ACTOR, Call, Doors, Options, ROLE, Server, door};
+use duban_rpc::{ACTOR, Call, Doors, Error, Options, ROLE, Server, door};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -28,9 +28,10 @@ impl AuditService for Probe {
     type ReadStream = Replies<pb::ReadResponse>;
     type SubscribeStream = Replies<pb::SubscribeResponse>;
 
-    /// One page, then what `limit` says: 0 the end, 1 a panic, 2 silence, 3 an error without details.
+    /// One page, then what `limit` says: 0 the end, 1 a panic, 2 silence, 3 an error without details,
+    /// 4 one of ours with a cause.
     async fn read(&self, request: Request<pb::ReadRequest>) -> Result<Response<Self::ReadStream>, Status> {
-        Call::of(&request)?;
+        let call = Call::of(&request)?;
         let limit = request.get_ref().limit;
         let first = futures::stream::once(async { Ok(pb::ReadResponse::default()) });
         let rest = futures::stream::once(async move {
@@ -43,6 +44,11 @@ impl AuditService for Probe {
             }
             Err(Status::unknown("SELECT secret"))
         });
+        if limit == 4 {
+            let cause = std::io::Error::other("no space left on /secret/path");
+            let failure = futures::stream::once(async { Err(Error::internal().because(cause)) });
+            return Ok(Response::new(call.replies(failure).boxed()));
+        }
         if limit == 0 {
             return Ok(Response::new(first.boxed()));
         }
