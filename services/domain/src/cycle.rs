@@ -15,6 +15,8 @@
 //!   dates follow from the rule, not from when the system came round to it.
 
 mod command;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod obligation;
 #[cfg(test)]
 mod tests;
@@ -304,9 +306,9 @@ impl Cycle {
         }
     }
 
-    /// The tasks for which `agency` must report, as far as they are live on the day of holders.
-    fn led_by(&self, agency: &AgencyId, duty: &Duty) -> BTreeSet<TaskId> {
-        let led = duty.leads_on(agency, self.holders_on).into_iter();
+    /// The tasks on which whoever has `duty` must report, as far as they are live on the day of holders.
+    fn led_by(&self, duty: &Duty) -> BTreeSet<TaskId> {
+        let led = duty.leads_on(self.holders_on).into_iter();
         led.filter(|(_, role)| self.rule.counts(*role)).map(|(task, _)| task).collect()
     }
 

@@ -14,7 +14,11 @@
 //! - **A submitted report is received before it is accepted**; it may be returned without.
 
 mod command;
+#[cfg(test)]
+mod fixtures;
 mod item;
+#[cfg(test)]
+mod life;
 mod state;
 #[cfg(test)]
 mod tests;

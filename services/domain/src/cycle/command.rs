@@ -1,7 +1,5 @@
 //! What may be done with a cycle and its obligations, by whom, and what follows.
 
-use std::collections::BTreeSet;
-
 use jiff::civil::date;
 use serde::Serialize;
 
@@ -77,7 +75,7 @@ impl Command for CycleCommand {
                 let fixed = vec![self.subject(), Subject::Cycle(*cycle), Subject::Duty(agency.clone())];
                 // What the agency leads the log tells, once the cycle and the duty are read.
                 let known = fixed.iter().all(|subject| known.watches(subject)).then_some(known);
-                let led = known.and_then(|known| Some(led(known.find_cycle(*cycle)?, agency, known)));
+                let led = known.and_then(|known| Some(known.find_cycle(*cycle)?.led_by(known.duty(agency))));
                 let tasks = tasks.iter().cloned().chain(led.into_iter().flatten());
                 fixed.into_iter().chain(tasks.map(Subject::Task)).collect()
             }
@@ -89,18 +87,12 @@ impl Command for CycleCommand {
             Self::Open { cycle, due_on, holders_on, rule } => {
                 open(*cycle, *due_on, *holders_on, rule.unwrap_or_default(), world, facts)
             }
-            Self::OpenObligation { cycle, agency, tasks: _ } => {
-                open_obligation(*cycle, agency, world, facts)
-            }
+            Self::OpenObligation { cycle, agency, tasks: _ } => open_obligation(*cycle, agency, world, facts),
             Self::Enrol { cycle, obligations } => enrol(world.cycle(*cycle)?, *obligations, facts),
             Self::Waive { obligation } => waive(obligation, world, facts),
             Self::MarkMissed { obligation } => mark_missed(obligation, world, facts),
         }
     }
-}
-
-fn led(cycle: &Cycle, agency: &AgencyId, world: &World) -> BTreeSet<TaskId> {
-    world.duty(agency).map(|duty| cycle.led_by(agency, duty)).unwrap_or_default()
 }
 
 fn open(
@@ -153,7 +145,7 @@ fn open_obligation(
         return Ok(vec![]);
     }
     let live = |task: &TaskId| world.find_task(task).is_some_and(|t| t.is_live_on(cycle.holders_on));
-    let tasks: Vec<TaskId> = led(cycle, agency, world).into_iter().filter(live).collect();
+    let tasks: Vec<TaskId> = cycle.led_by(world.duty(agency)).into_iter().filter(live).collect();
     if tasks.is_empty() {
         return Ok(vec![]);
     }

@@ -108,7 +108,8 @@ impl Fold for Obligation {
 
 impl Obligation {
     fn opened_by(recorded: &Recorded) -> Option<Self> {
-        let Event::Cycle(CycleEvent::ObligationOpened { cycle, agency, tasks, due_on, rule }) = &recorded.event
+        let Event::Cycle(CycleEvent::ObligationOpened { cycle, agency, tasks, due_on, rule }) =
+            &recorded.event
         else {
             return None;
         };
@@ -176,9 +177,7 @@ impl Obligation {
     pub(crate) fn takes_reports(&self) -> Result<(), Rejection> {
         match self.state() {
             ObligationState::Open | ObligationState::Met { .. } | ObligationState::Missed => Ok(()),
-            ObligationState::Waived { .. } => {
-                Err(self.at_wrong_state("it is waived, and takes no report"))
-            }
+            ObligationState::Waived { .. } => Err(self.at_wrong_state("it is waived, and takes no report")),
         }
     }
 

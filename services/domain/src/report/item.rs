@@ -15,7 +15,7 @@ use crate::world::World;
 /// The most items that one request may give. A report has one for each task of its obligation.
 pub const ITEMS_MAX: usize = 100;
 /// The most files of evidence of an item.
-pub const EVIDENCE_MAX: usize = 50;
+pub const EVIDENCE_MAX: usize = 20;
 /// The most findings of a return.
 pub const FINDINGS_MAX: usize = 100;
 /// The most that the items of a report, or the findings of a return, may weigh together, in bytes of stored
@@ -97,7 +97,10 @@ pub(super) fn check(items: &[Item], report: &ReportId, obligation: &Obligation) 
     let mut seen = BTreeSet::new();
     for (i, item) in items.iter().enumerate() {
         if !seen.insert(&item.task) {
-            return Err(Rejection::field(&format!("items[{i}].task"), "an item for this task is there already"));
+            return Err(Rejection::field(
+                &format!("items[{i}].task"),
+                "an item for this task is there already",
+            ));
         }
         if item.evidence.len() > EVIDENCE_MAX {
             let detail = format!("at most {EVIDENCE_MAX} files are allowed");
@@ -146,7 +149,11 @@ pub(super) fn complete(items: &[Item], report: &ReportId, obligation: &Obligatio
 }
 
 /// That findings can be meant: some, not too many, each of the report or of a task it reports on.
-pub(super) fn check_findings(findings: &[Finding], report: &ReportId, items: &[Item]) -> Result<(), Rejection> {
+pub(super) fn check_findings(
+    findings: &[Finding],
+    report: &ReportId,
+    items: &[Item],
+) -> Result<(), Rejection> {
     if findings.is_empty() || findings.len() > FINDINGS_MAX {
         return Err(Rejection::field("findings", format!("1 to {FINDINGS_MAX} findings are needed")));
     }
