@@ -6,7 +6,6 @@ use std::cmp::Ordering;
 use duban_domain::Date;
 use duban_domain::text::Line;
 use duban_domain::time::parse_date;
-use duban_log::Cell;
 
 use crate::validate::{Field, Fields};
 
@@ -86,18 +85,6 @@ pub enum Value {
     Number(i64),
 }
 
-impl Value {
-    /// As views keep it: a flag as 0 or 1, a date as text.
-    fn cell(&self) -> Cell {
-        match self {
-            Value::Text(text) => Cell::Text(text.clone()),
-            Value::Flag(flag) => Cell::Integer(i64::from(*flag)),
-            Value::Date(date) => Cell::Text(date.to_string()),
-            Value::Number(number) => Cell::Integer(*number),
-        }
-    }
-}
-
 /// One comparison of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
@@ -117,21 +104,6 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// As a condition in SQL, over columns of the fields' names; its values go behind `arguments`, to be
-    /// bound as `$n`. What a row lacks (NULL) is equal to nothing.
-    pub fn sql(&self, arguments: &mut Vec<Cell>) -> String {
-        let terms = self.terms.iter().map(|Term { field, op, value }| {
-            arguments.push(value.cell());
-            let n = arguments.len();
-            match op {
-                Op::NotEqual => format!("({field} <> ${n} OR {field} IS NULL)"),
-                op => format!("{field} {} ${n}", op.sql()),
-            }
-        });
-        let terms: Vec<String> = terms.collect();
-        if terms.is_empty() { "TRUE".to_owned() } else { terms.join(" AND ") }
-    }
-
     /// Whether something passes whose fields `value` gives; a field that it lacks is equal to nothing.
     pub fn passes(&self, value: impl Fn(&'static str) -> Option<Value>) -> bool {
         self.terms.iter().all(|term| match value(term.field) {
@@ -365,17 +337,6 @@ mod tests {
         let passes = |filter| parse(filter, FIELDS).unwrap().passes(row);
         assert!(passes("year >= 2026 AND year < 2027 AND title != x"));
         assert!(!passes("title = x") && !passes("year > 2026"));
-    }
-
-    #[test]
-    fn in_sql_every_value_is_an_argument() {
-        let mut arguments = vec![Cell::Integer(9)];
-        let filter =
-            parse("overdue = true AND title != \"x' OR 1=1\" AND due_on <= 2026-01-02", FIELDS).unwrap();
-        let sql = filter.sql(&mut arguments);
-        assert_eq!(sql, "overdue = $2 AND (title <> $3 OR title IS NULL) AND due_on <= $4");
-        assert_eq!(arguments[1..], [Cell::Integer(1), Cell::from("x' OR 1=1"), Cell::from("2026-01-02")]);
-        assert_eq!(Filter::default().sql(&mut Vec::new()), "TRUE");
     }
 
     proptest! {

@@ -165,16 +165,7 @@ impl Moment {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use duban_domain::Role;
-    use duban_domain::agency::{AgencyCommand, AgencyKind};
-    use duban_domain::text::Line;
-    use duban_log::clock::CountedIds;
-    use duban_log::{LogOptions, ManualClock};
-
     use super::*;
-    use crate::call::tests::call;
 
     fn read(as_of: pb::AsOf) -> Result<AsOf, Error> {
         Fields::read(|f| f.as_of(Some(as_of), None))
@@ -212,69 +203,5 @@ mod tests {
         assert_eq!(with(pb::consistency::Requirement::MinimizeLatency(false)), Wanted::Head);
         assert_eq!(with(pb::consistency::Requirement::MinimizeLatency(true)), Wanted::Latest);
         assert_eq!(with(pb::consistency::Requirement::AtLeastAsFresh(3)), Wanted::AtLeast(3));
-    }
-
-    /// A log with one event, recorded at 2026-01-02T00:00:00Z, asked a second later.
-    async fn log() -> (Log, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at("2026-01-02T00:00:00Z".parse().unwrap()));
-        let options = LogOptions::new(folder.path()).clock(clock.clone()).ids(Arc::new(CountedIds::new(1)));
-        let log = Log::open(options).await.unwrap();
-        let call = call("/duban.agencies.v1.AgencyService/RegisterAgency", Role::Supervisor).unwrap();
-        let context = duban_proto::call::v1::CommandContext {
-            request_id: "018f2f3e-7b1c-7c2a-9f00-1234567890ab".to_owned(),
-            ..Default::default()
-        };
-        let register = AgencyCommand::Register {
-            agency: None,
-            full_name: Line::parse("省发展改革委").unwrap(),
-            kind: AgencyKind::ConstituentDepartment,
-            division_code: None,
-            superior: None,
-            credit_code: None,
-            aliases: vec![],
-        };
-        let (request, register) = call.command(Some(context), |_| Ok(register)).unwrap();
-        assert_eq!(log.execute(&request, register).await.unwrap().position, 1);
-        clock.advance(jiff::SignedDuration::from_secs(1));
-        (log, folder)
-    }
-
-    #[tokio::test]
-    async fn what_was_known_is_read_off_the_log() {
-        let (log, _folder) = log().await;
-        let at = |text: &str| Known::At(text.parse().unwrap());
-        let on = |text: &str| Known::On(text.parse().unwrap());
-        for (known, position) in [
-            (Known::Now, None),
-            (Known::Position(0), Some(0)),
-            (Known::Position(1), Some(1)),
-            (at("2026-01-01T23:59:59.999999Z"), Some(0)),
-            (at("2026-01-02T00:00:00Z"), Some(1)),
-            // The day begins in Shanghai at 16:00 UTC of the day before.
-            (on("2026-01-01"), Some(0)),
-            (on("2026-01-02"), Some(1)),
-        ] {
-            assert_eq!(known.position(&log).await.unwrap(), position, "{known:?}");
-        }
-        for beyond in [Known::Position(2), at("2026-01-02T00:00:02Z"), on("2026-01-03")] {
-            let refused = beyond.position(&log).await.unwrap_err();
-            assert_eq!(refused.reason(), "POSITION_BEYOND_HEAD", "{beyond:?}");
-        }
-        log.close().await;
-    }
-
-    #[tokio::test]
-    async fn an_answer_says_of_when_it_is_and_whether_anything_was_known() {
-        let (log, _folder) = log().await;
-        let valid_on = jiff::civil::date(2026, 1, 2);
-        let known = Moment { valid_on, position: 1 }.answer(&log).await.unwrap();
-        assert_eq!((known.valid_on.as_str(), known.position), ("2026-01-02", 1));
-        assert_eq!(known.recorded_at.unwrap().seconds, 1_767_312_000);
-        assert_eq!(known.knowledge(), pb::Knowledge::Known);
-        let nothing = Moment { valid_on, position: 0 }.answer(&log).await.unwrap();
-        assert_eq!(nothing.knowledge(), pb::Knowledge::NothingKnown);
-        assert!(nothing.recorded_at.is_none());
-        log.close().await;
     }
 }

@@ -152,6 +152,7 @@ pub async fn at<V: View>(
     Ok(snapshot.select::<V>(&format!("{AT_MOMENT}{sql} {tail}"), &arguments).await?)
 }
 
+/// As views keep it: a flag as 0 or 1, a date as text.
 fn cell_of(value: &Value) -> Cell {
     match value {
         Value::Text(text) => text.as_str().into(),
@@ -164,6 +165,7 @@ fn cell_of(value: &Value) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::{Kind, parse};
 
     #[test]
     fn conditions_number_their_arguments_after_the_moments() {
@@ -171,5 +173,16 @@ mod tests {
             Conditions::none().equal("task", "tasks/a").and("(a = $? OR b = $?)", ["x".into(), "y".into()]);
         assert_eq!(conditions.sql, " AND task = $3 AND (a = $4 OR b = $5)");
         assert_eq!(conditions.arguments.len(), 3);
+    }
+
+    #[test]
+    fn in_sql_every_value_of_a_filter_is_an_argument() {
+        const FIELDS: &[(&str, Kind)] =
+            &[("title", Kind::Text), ("overdue", Kind::Flag), ("due_on", Kind::Date)];
+        let filter = r#"overdue = true AND title != "x' OR 1=1" AND due_on <= 2026-01-02"#;
+        let conditions = Conditions::none().filter(&parse(filter, FIELDS).unwrap());
+        assert_eq!(conditions.sql, " AND overdue = $3 AND (title IS NULL OR title <> $4) AND due_on <= $5");
+        let values = [Cell::Integer(1), Cell::from("x' OR 1=1"), Cell::from("2026-01-02")];
+        assert_eq!(conditions.arguments, values);
     }
 }

@@ -1,5 +1,7 @@
 //! As of when a query answers, asked of a real log.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 use std::sync::Arc;
 
 use duban_domain::{Caller, PrincipalId, Position, Role, Tag, Timestamp};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use duban_domain::agency::{AgencyEvent, Change};
 use duban_domain::text::Line;
 use duban_domain::{Date, Event, Period, Position, Recorded, Span, Timeline};
-use duban_log::{Cell, Column, Poison, Row, Snapshot, View};
-use duban_rpc::resources::AT;
+use duban_log::{Column, Poison, Row, Snapshot, View};
+use duban_rpc::rows::{Conditions, at};
 use duban_rpc::{Error, Moment};
 use serde::{Deserialize, Serialize};
 
@@ -53,11 +53,7 @@ impl View for AgencyNames {
         }
     }
 
-    fn project(
-        _: &str,
-        open: Vec<Row<Columns>>,
-        recorded: &Recorded,
-    ) -> Result<Vec<Row<Columns>>, Poison> {
+    fn project(_: &str, open: Vec<Row<Columns>>, recorded: &Recorded) -> Result<Vec<Row<Columns>>, Poison> {
         let Event::Agency(event) = &recorded.event else { return Ok(open) };
         let mut names = Names::of(open);
         names.take(event, recorded.effective_on, recorded.position);
@@ -180,10 +176,8 @@ pub(crate) async fn bearers(
     moment: Moment,
     text: &Line,
 ) -> Result<Vec<Bearer>, Error> {
-    let mut arguments = moment.arguments();
-    arguments.push(Cell::from(text.as_str()));
-    let rest = format!("{AT} AND text = $3 ORDER BY key, number");
-    let rows = snapshot.select::<AgencyNames>(&rest, &arguments).await?;
+    let meant = Conditions::none().equal("text", text.as_str());
+    let rows = at::<AgencyNames>(snapshot, moment, meant, "ORDER BY key, number").await?;
     let mut found: BTreeMap<String, Bearer> = BTreeMap::new();
     for row in rows {
         let bearer = Bearer { agency: row.key.clone(), kind: row.columns.kind, because: row.because };
