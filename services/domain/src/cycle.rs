@@ -288,8 +288,8 @@ impl Cycle {
                 stage: CycleStage::Opening,
             }),
             CycleEvent::Enrolled { cycle: _, obligations } => {
-                let stage = CycleStage::Open { obligations: *obligations, because: recorded.position };
-                state.map(|cycle| Self { stage, ..cycle })
+                let enrolled = CycleStage::Open { obligations: *obligations, because: recorded.position };
+                state.map(|cycle| Self { stage: enrolled, ..cycle })
             }
             CycleEvent::ObligationOpened { .. }
             | CycleEvent::ObligationMet { .. }

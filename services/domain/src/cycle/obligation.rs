@@ -204,7 +204,12 @@ impl Obligation {
             Field::new("due_on", self.due_on, opened.clone()),
             Field::new("rule", self.rule, opened),
         ];
-        fields.extend(self.states.on(valid_on).map(|s| Field::new("state", &s.value, s.because.clone())));
+        if let Some(span) = self.states.on(valid_on) {
+            fields.push(Field::new("state", &span.value, span.because.clone()));
+            if let ObligationState::Waived { reason: Some(reason) } = &span.value {
+                fields.push(Field::new("waiver_reason", reason, span.because.clone()));
+            }
+        }
         if let Some(submission) = &self.submission {
             let because = vec![submission.at];
             fields.push(Field::new("first_submitted_on", submission.on, because.clone()));

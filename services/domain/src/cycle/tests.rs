@@ -14,6 +14,8 @@ use crate::task::{RuleVersion, TaskEvent};
 use crate::testing::{DAY, Given, caller, given, given_nothing, happened, name, officer, text};
 use crate::time::{Date, Period, Timestamp, end_of};
 
+mod stored;
+
 fn obligation_of(agency: &str) -> ObligationId {
     ObligationId::of(cycle(), &name::<AgencyId>(agency))
 }
@@ -385,6 +387,9 @@ fn a_rule_is_stored_with_its_version_and_an_unknown_one_is_no_rule() {
         assert_eq!(stored, serde_json::json!({ "id": rule.id(), "version": 1 }));
         assert_eq!(rule.id().parse(), Ok(rule));
     }
+    let schema = &crate::event::schemas()["cycle.opened.v1"];
+    let shape = schema.pointer("/$defs/Rule").unwrap_or(&schema["$defs"]["RuleVersion"]);
+    assert!(shape["properties"]["version"].is_object(), "{schema}");
     let unknown = RuleVersion { id: "every-lead".to_owned(), version: 2 };
     assert!(Rule::try_from(unknown).is_err());
     assert!("every".parse::<Rule>().is_err());

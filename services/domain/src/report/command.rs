@@ -282,6 +282,7 @@ fn submit(report: &Report, world: &World, facts: &Facts) -> Result<Vec<Proposed>
         }
         ObligationState::Open => vec![submitted(false), met()],
         ObligationState::Missed => vec![submitted(true)],
+        // What is waived takes no report and has been refused above.
         ObligationState::Met { .. } | ObligationState::Waived { .. } => vec![submitted(false)],
     })
 }

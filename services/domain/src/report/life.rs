@@ -258,7 +258,9 @@ proptest! {
         let (once, again) = (given.world(subjects()), given.world(subjects()));
         let (before, after) = given.events.split_at(cut.min(given.events.len()));
         let mut resumed = World::of(subjects(), before);
-        after.iter().for_each(|recorded| resumed.apply(recorded));
+        for recorded in after {
+            resumed.apply(recorded);
+        }
         for other in [again, resumed] {
             prop_assert_eq!(once.find_cycle(cycle()), other.find_cycle(cycle()));
             for agency in AGENCIES {

@@ -18,6 +18,7 @@ use crate::text::TEXT_MAX;
 use crate::time::{Date, Timestamp, end_of};
 
 mod agency;
+mod stored;
 
 fn draft_of(items: Vec<Item>) -> ReportCommand {
     ReportCommand::Draft { cycle: cycle(), agency: name(CZT), report: Some(name(REPORT)), items }
