@@ -216,9 +216,14 @@ impl Log {
     }
 
     /// The last position recorded at or before `at`; 0 if there is none. The answer is final: nothing is
-    /// recorded at or before `at` afterwards. An instant yet to come is taken as now.
+    /// recorded at or before `at` afterwards. An instant yet to come is taken as now, or as the last event's:
+    /// the log's time never goes back, so it may be ahead of a clock that did.
     pub async fn position_at(&self, at: Timestamp) -> Result<Position, ReadError> {
-        let at = at.min(self.now());
+        let mut at = at;
+        if at > self.now() {
+            let last = self.recorded_at(self.head().await?).await?;
+            at = at.min(last.map_or(self.now(), |last| last.max(self.now())));
+        }
         let writer = lock(&self.inner.writer).clone();
         if let Some(writer) = writer {
             writer.settle(at).await;

@@ -21,7 +21,10 @@ impl Insert {
     /// `target` is the table and its columns, as in `INSERT INTO target`; a row binds `columns` values.
     pub(crate) fn into(target: &str, columns: usize) -> Self {
         let row = format!("({})", vec!["?"; columns].join(","));
-        let statement = |rows: usize| format!("INSERT INTO {target} VALUES {}", vec![&*row; rows].join(","));
+        // A failure anyway loses the whole transaction; ROLLBACK spares SQLite the journal by which it could
+        // undo a single statement.
+        let statement =
+            |rows: usize| format!("INSERT OR ROLLBACK INTO {target} VALUES {}", vec![&*row; rows].join(","));
         Self { statements: SIZES.map(|rows| statement(rows).into()) }
     }
 

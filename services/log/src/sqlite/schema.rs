@@ -60,7 +60,7 @@ CREATE TABLE receipts (
 
 CREATE TRIGGER events_dense BEFORE INSERT ON events
 WHEN NEW.position <> (SELECT COALESCE(MAX(position), 0) + 1 FROM events)
-BEGIN SELECT RAISE(ABORT, 'positions are dense'); END;
+BEGIN SELECT RAISE(ROLLBACK, 'positions are dense'); END;
 ";
 
 /// Refuses to change or remove a row, for any reason.

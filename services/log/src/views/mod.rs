@@ -8,6 +8,7 @@
 //!
 //! They live in `views.db` beside the log, which may be deleted at any time: it is rebuilt from the log.
 
+mod catalogue;
 mod digest;
 mod read;
 mod rebuild;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use duban_domain::{Position, Recorded};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
+pub use catalogue::Entry;
 pub use digest::Digest;
 pub use read::{Snapshot, ViewError, Wanted};
 pub use rebuild::Rebuilt;

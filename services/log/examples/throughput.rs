@@ -1,0 +1,105 @@
+//! How fast the log takes appends on this machine: `cargo run --release --example throughput [folder]`.
+//!
+//! Each append has one event of about 300 bytes under two tags, and a condition on one of them. Prints the
+//! latency of one client and the rate of many, beside the bare rate of `fdatasync` on the same disk.
+
+#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it is there to print figures")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use duban_domain::caller::{Caller, PrincipalId, Role};
+use duban_domain::{Tag, Timestamp};
+use duban_log::{
+    Append, AppendError, Clock, Condition, Ids, Log, LogOptions, NewEvent, Origin, SystemClock, SystemIds,
+};
+
+const CLIENTS: [usize; 3] = [1, 64, 256];
+const LASTING: Duration = Duration::from_secs(5);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/throughput"), PathBuf::from);
+    println!("fdatasync: {:.0} µs", fdatasync(&folder)?.as_secs_f64() * 1e6);
+    let log = Log::open(LogOptions::new(&folder)).await?;
+    for clients in CLIENTS {
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..clients).map(|client| tokio::spawn(client_of(log.clone(), client))).collect();
+        let mut all = Vec::new();
+        for task in tasks {
+            all.extend(task.await??);
+        }
+        all.sort_unstable();
+        let rate = all.len() as f64 / start.elapsed().as_secs_f64();
+        let at = |share: usize| all[(all.len() - 1) * share / 100].as_secs_f64() * 1e6;
+        println!("{clients} clients: {rate:.0} appends/s, p50 {:.0} µs, p99 {:.0} µs", at(50), at(99));
+    }
+    let start = Instant::now();
+    let (mut after, mut bytes) = (0, 0);
+    loop {
+        let page = log.read(after, usize::MAX).await?;
+        if page.events.is_empty() {
+            break;
+        }
+        bytes += page.events.iter().map(|event| event.body.len()).sum::<usize>();
+        after = page.through;
+    }
+    println!(
+        "read {after} events ({bytes} bytes): {:.0} events/s",
+        after as f64 / start.elapsed().as_secs_f64()
+    );
+    log.close().await;
+    Ok(())
+}
+
+fn fdatasync(folder: &Path) -> std::io::Result<Duration> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = std::fs::File::create(folder.join("fdatasync"))?;
+    let start = Instant::now();
+    for _ in 0..1000 {
+        file.write_all(&[0; 4096])?;
+        file.sync_data()?;
+    }
+    Ok(start.elapsed() / 1000)
+}
+
+async fn client_of(log: Log, client: usize) -> Result<Vec<Duration>, AppendError> {
+    let mut latencies = Vec::new();
+    let start: Timestamp = SystemClock.now();
+    let mut last = 0;
+    while SystemClock.now().duration_since(start).unsigned_abs() < LASTING {
+        let tag = Tag::stored(format!("task:{}-{client}", start.as_microsecond()));
+        let append = append_of(client, tag, last);
+        let sent = Instant::now();
+        last = log.append(append).await?.receipt().last;
+        latencies.push(sent.elapsed());
+    }
+    Ok(latencies)
+}
+
+fn append_of(client: usize, tag: Tag, last: u64) -> Append {
+    let principal = PrincipalId::parse("bench").expect("a plain word");
+    let request_id = SystemIds.event();
+    let body = format!(r#"{{"event":{{"type":"task.measured.v1","data":"{}"}}}}"#, "x".repeat(250));
+    Append {
+        origin: Origin {
+            caller: Caller { principal, role: Role::Supervisor, agency: None },
+            request_id,
+            correlation: request_id,
+            causation: None,
+            trace_id: None,
+        },
+        fingerprint: [0; 32],
+        events: vec![NewEvent {
+            id: SystemIds.event(),
+            nonce: SystemIds.nonce(),
+            event_type: "task.measured.v1".into(),
+            effective_on: duban_domain::time::DATE_MIN,
+            tags: vec![Tag::stored(format!("duty:{}", client % 29)), tag.clone()],
+            body: body.into_bytes().into(),
+        }],
+        condition: Condition::at([tag], last),
+        read_at: last,
+    }
+}

@@ -1,0 +1,200 @@
+//! The log on SQLite: the contract, and what is this engine's own.
+
+mod contract;
+mod support;
+
+use duban_log::{AppendError, Appended, Log, LogOptions, OpenError, ReadError};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+use support::{Fixture, append, check, everything, raw};
+
+contract!(Fixture::new);
+
+/// A connection of somebody who gets at the file.
+async fn intruder(f: &Fixture) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(f.folder.path().join("log.db")).connect().await.unwrap()
+}
+
+async fn tamper(f: &Fixture, sql: &'static str) {
+    let mut connection = intruder(f).await;
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_process_owns_a_folder() {
+    let f = Fixture::new().await;
+    let second = Log::open(LogOptions::new(f.folder.path())).await;
+    assert!(matches!(second, Err(OpenError::InUse(_))));
+    f.log.close().await;
+    let third = Log::open(LogOptions::new(f.folder.path())).await.unwrap();
+    third.close().await;
+}
+
+#[tokio::test]
+async fn a_log_is_the_same_when_it_is_opened_again() {
+    let mut f = Fixture::new().await;
+    let identity = f.log.identity();
+    let receipt = f.log.append(append(1, &[&["a"]])).await.unwrap().receipt();
+    f.reopen().await;
+    assert_eq!(f.log.identity(), identity);
+    assert_eq!(f.log.head().await.unwrap(), 1);
+    assert_eq!(f.log.append(append(1, &[&["a"]])).await.unwrap(), Appended::Before(receipt));
+    f.log.append(append(2, &[&["a"]])).await.unwrap();
+    check(&everything(&f.log).await);
+}
+
+#[tokio::test]
+async fn a_closed_log_says_so() {
+    let f = Fixture::new().await;
+    f.log.close().await;
+    assert!(matches!(f.log.append(append(1, &[&["a"]])).await, Err(AppendError::Unavailable(_))));
+    f.log.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let mut f = Fixture::new().await;
+    f.log.close().await;
+    tamper(&f, "PRAGMA user_version = 1000").await;
+    let refused = Log::open(LogOptions::new(f.folder.path())).await.err().unwrap();
+    assert!(matches!(refused, OpenError::NewerSchema { found: 1000, .. }), "{refused}");
+    tamper(&f, "PRAGMA user_version = 1").await;
+    f.reopen().await;
+}
+
+#[tokio::test]
+async fn another_programs_database_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql("CREATE TABLE theirs (x)").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let refused = Log::open(LogOptions::new(folder.path())).await.err().unwrap();
+    assert!(matches!(refused, OpenError::NotALog(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn nothing_is_changed_or_removed() {
+    let f = Fixture::new().await;
+    f.log.append(append(1, &[&["a"]])).await.unwrap();
+    let before = everything(&f.log).await;
+    let mut connection = intruder(&f).await;
+    for sql in [
+        "UPDATE events SET actor = 'other'",
+        "DELETE FROM events",
+        "UPDATE event_tags SET tag = 'other'",
+        "DELETE FROM event_tags",
+        "UPDATE receipts SET principal = 'other'",
+        "DELETE FROM receipts",
+        "UPDATE identity SET epoch = log",
+        "DELETE FROM identity",
+        "INSERT OR REPLACE INTO events SELECT * FROM events",
+        "INSERT INTO events SELECT 9, id, type, recorded_at, effective_on, actor, role, agency, request_id, \
+         correlation, causation, trace_id, nonce, tags, body FROM events",
+    ] {
+        assert!(sqlx::raw_sql(sql).execute(&mut connection).await.is_err(), "{sql}");
+    }
+    assert_eq!(everything(&f.log).await, before);
+}
+
+#[tokio::test]
+async fn a_gap_is_data_loss_and_says_where() {
+    let f = Fixture::new().await;
+    f.log.append(append(1, &[&["a"], &["a"], &["b"], &["a"]])).await.unwrap();
+    tamper(&f, "DROP TRIGGER events_no_delete; DELETE FROM events WHERE position = 2").await;
+    let lost = |result: Result<_, ReadError>| matches!(result, Err(ReadError::DataLoss { position: 2, .. }));
+    assert!(lost(f.log.read(0, 10).await));
+    assert!(lost(f.log.read(1, 1).await));
+    assert!(lost(f.log.read_tags(&[support::tag("a")], 0, 4, 10).await));
+    assert!(f.log.read(2, 10).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_lost_tail_is_data_loss_and_stops_writing() {
+    let f = Fixture::new().await;
+    f.log.append(append(1, &[&["a"], &["a"]])).await.unwrap();
+    tamper(&f, "DROP TRIGGER events_no_delete; DELETE FROM events WHERE position = 2").await;
+    assert!(matches!(f.log.read(0, 10).await, Err(ReadError::DataLoss { position: 2, .. })));
+    assert!(matches!(f.log.append(append(2, &[&["a"]])).await, Err(AppendError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_damaged_envelope_is_data_loss() {
+    let f = Fixture::new().await;
+    f.log.append(append(1, &[&["a"], &["b"]])).await.unwrap();
+    tamper(&f, "DROP TRIGGER events_no_update; UPDATE events SET tags = 'x' WHERE position = 2").await;
+    assert!(matches!(f.log.read(0, 10).await, Err(ReadError::DataLoss { position: 2, .. })));
+}
+
+/// An event of type `fault.v1` leaves a promise that can't be kept until the commit, which then fails with the
+/// transaction still open: what a failing fsync does.
+const FAULT: &str = "
+    CREATE TABLE promised (id INTEGER PRIMARY KEY);
+    CREATE TABLE promise (id INTEGER REFERENCES promised (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER fault AFTER INSERT ON events WHEN NEW.type = 'fault.v1'
+    BEGIN INSERT INTO promise VALUES (NEW.position); END;
+";
+
+#[tokio::test]
+async fn a_failing_commit_acknowledges_nothing_and_the_log_goes_on() {
+    let f = Fixture::new().await;
+    tamper(&f, FAULT).await;
+    f.log.append(append(1, &[&["a"]])).await.unwrap();
+    let mut bad = append(2, &[]);
+    bad.events = vec![raw("fault.v1", &["a"], b"{}")];
+    for _ in 0..3 {
+        let refused = f.log.append(bad.clone()).await;
+        assert!(matches!(refused, Err(AppendError::Unavailable(Some(_)))), "{refused:?}");
+        assert_eq!(f.log.head().await.unwrap(), 1);
+    }
+    assert_eq!(f.log.receipt("tester", support::request(2)).await.unwrap(), None);
+    let next = f.log.append(append(3, &[&["a"]])).await.unwrap();
+    assert_eq!(next.receipt().first, 2);
+    // The retry finds out that nothing was written, and writes once the fault is gone.
+    tamper(&f, "DROP TRIGGER fault").await;
+    assert_eq!(f.log.append(bad.clone()).await.unwrap().receipt().first, 3);
+    assert!(matches!(f.log.append(bad).await.unwrap(), Appended::Before(_)));
+    check(&everything(&f.log).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failing_commit_is_told_to_all_that_were_in_it() {
+    let f = Fixture::new().await;
+    tamper(&f, FAULT).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for id in 0..200 {
+        let log = f.log.clone();
+        tasks.spawn(async move {
+            let mut one = append(id, &[&["a"]]);
+            if id % 20 == 0 {
+                one.events[0].event_type = "fault.v1".into();
+            }
+            (id, log.append(one).await)
+        });
+    }
+    let answers = tasks.join_all().await;
+    let events = everything(&f.log).await;
+    check(&events);
+    for (id, answer) in answers {
+        let written = events.iter().filter(|event| event.request_id == support::request(id)).count();
+        match answer {
+            Ok(_) => assert_eq!(written, 1, "{id} was acknowledged"),
+            Err(_) => assert_eq!(written, 0, "{id} was in a batch that failed"),
+        }
+        assert_eq!(f.log.receipt("tester", support::request(id)).await.unwrap().is_some(), written == 1);
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LogOptions { queue: 1, ..LogOptions::new(folder.path()) };
+    let log = Log::open(options).await.unwrap();
+    // On one thread the committer gets no turn before all of them have been sent.
+    let answers = futures::future::join_all((0..10).map(|id| log.append(append(id, &[&["a"]])))).await;
+    assert!(answers[0].is_ok());
+    assert!(answers[1..].iter().all(|answer| matches!(answer, Err(AppendError::QueueFull))), "{answers:?}");
+    assert_eq!(log.head().await.unwrap(), 1);
+}
