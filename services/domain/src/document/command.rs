@@ -97,9 +97,11 @@ pub enum DocumentCommand {
 }
 
 impl DocumentCommand {
+    /// The document that it is about.
+    ///
     /// # Panics
     /// Before [`Command::complete`].
-    fn document(&self) -> &DocumentId {
+    pub fn document(&self) -> &DocumentId {
         match self {
             Self::Register { document, .. } => completed(document.as_ref()),
             Self::Identify { document, .. }
@@ -107,6 +109,30 @@ impl DocumentCommand {
             | Self::RecordAnomaly { document, .. }
             | Self::AdoptReading { document, .. } => document,
             Self::WithdrawReading { reading } => reading.document(),
+        }
+    }
+
+    /// The anomaly that it records.
+    pub fn anomaly(&self) -> Option<&AnomalyId> {
+        match self {
+            Self::RecordAnomaly { anomaly, .. } => anomaly.as_ref(),
+            Self::Register { .. }
+            | Self::Identify { .. }
+            | Self::Repeal { .. }
+            | Self::AdoptReading { .. }
+            | Self::WithdrawReading { .. } => None,
+        }
+    }
+
+    /// The reading that it adopts or withdraws.
+    pub fn reading(&self) -> Option<&ReadingId> {
+        match self {
+            Self::AdoptReading { reading, .. } => reading.as_ref(),
+            Self::WithdrawReading { reading } => Some(reading),
+            Self::Register { .. }
+            | Self::Identify { .. }
+            | Self::Repeal { .. }
+            | Self::RecordAnomaly { .. } => None,
         }
     }
 }
@@ -219,11 +245,11 @@ fn identify(document: &Document, number: Option<&Line>, issued_on: Option<Date>)
     if number.is_none() && issued_on.is_none() {
         return Err(Rejection::field("number", "neither number nor issued_on is given"));
     }
-    let number = still_unknown(document, "number", document.number.as_ref().map(|n| &n.value), number)?;
-    let known = document.issued_on.as_ref().map(|day| &day.value);
+    let number = still_unknown(document, "number", document.entry.number.as_ref().map(|n| &n.value), number)?;
+    let known = document.entry.issued_on.as_ref().map(|day| &day.value);
     let issued_on = still_unknown(document, "issued_on", known, issued_on.as_ref())?;
     let event = DocumentEvent::Identified {
-        document: document.id.clone(),
+        document: document.entry.id.clone(),
         number: number.cloned(),
         issued_on: issued_on.copied(),
     };
@@ -240,7 +266,7 @@ fn still_unknown<'a, T: PartialEq + std::fmt::Display>(
     match (known, given) {
         (Some(known), Some(given)) if known != given => {
             let detail = format!("its {field} is {known}, and never replaced");
-            Err(Rejection::new(Reason::DocumentIdentified, &document.id, detail).with(field, known))
+            Err(Rejection::new(Reason::DocumentIdentified, &document.entry.id, detail).with(field, known))
         }
         (Some(_), _) => Ok(None),
         (None, given) => Ok(given),
@@ -248,8 +274,8 @@ fn still_unknown<'a, T: PartialEq + std::fmt::Display>(
 }
 
 fn repeal(document: &Document, facts: &Facts) -> Decision {
-    match &document.repealed_on {
-        None => Ok(vec![DocumentEvent::Repealed { document: document.id.clone() }]),
+    match &document.entry.repealed_on {
+        None => Ok(vec![DocumentEvent::Repealed { document: document.entry.id.clone() }]),
         Some(repealed) if repealed.value == facts.effective_on() => Ok(vec![]),
         Some(_) => Err(without_force(document)),
     }
@@ -261,7 +287,7 @@ fn record_anomaly(command: &DocumentCommand, document: &Document, facts: &Facts)
         unreachable!("asked only of an anomaly")
     };
     let anomaly = completed(anomaly.as_ref());
-    within("", *lines, &document.text)?;
+    within("", *lines, &document.content.text)?;
     found.iter().try_for_each(|found| short("found", found))?;
     short("description", description)?;
     if document.anomalies.contains_key(anomaly) {
@@ -299,7 +325,7 @@ fn adopt(command: &DocumentCommand, document: &Document, facts: &Facts) -> Decis
     for (at, alternative) in alternatives.iter().enumerate() {
         short(&format!("alternatives[{at}]"), alternative)?;
     }
-    within("", *lines, &document.text)?;
+    within("", *lines, &document.content.text)?;
     if document.readings.contains_key(reading) {
         return Err(Rejection::new(Reason::ReadingExists, reading, "this reading is adopted already"));
     }
@@ -342,7 +368,8 @@ fn in_force(document: &Document, facts: &Facts) -> Result<(), Rejection> {
 }
 
 fn without_force(document: &Document) -> Rejection {
-    let repealed_on = document.repealed_on.as_ref().map(|day| day.value.to_string()).unwrap_or_default();
+    let repealed_on =
+        document.entry.repealed_on.as_ref().map(|day| day.value.to_string()).unwrap_or_default();
     let detail = format!("it is repealed from {repealed_on} on");
-    Rejection::new(Reason::DocumentRepealed, &document.id, detail).with("repealed_on", repealed_on)
+    Rejection::new(Reason::DocumentRepealed, &document.entry.id, detail).with("repealed_on", repealed_on)
 }

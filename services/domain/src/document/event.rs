@@ -129,19 +129,35 @@ impl DocumentEvent {
         }
     }
 
-    /// The subjects that it is about: the document, and the reading whose life it is.
-    pub fn subjects(&self) -> Vec<Subject> {
-        let document = Subject::Document(self.document().clone());
+    /// The anomalies whose state it changes: the one recorded, or those that an adopted reading settles.
+    pub fn anomalies(&self) -> &[AnomalyId] {
         match self {
+            DocumentEvent::AnomalyRecorded { anomaly, .. } => std::slice::from_ref(anomaly),
+            DocumentEvent::ReadingAdopted { anomalies, .. } => anomalies,
             DocumentEvent::Registered { .. }
             | DocumentEvent::Identified { .. }
             | DocumentEvent::Repealed { .. }
-            | DocumentEvent::AnomalyRecorded { .. } => vec![document],
+            | DocumentEvent::ReadingSuperseded { .. }
+            | DocumentEvent::ReadingWithdrawn { .. } => &[],
+        }
+    }
+
+    /// The reading whose life it is.
+    pub fn reading(&self) -> Option<&ReadingId> {
+        match self {
             DocumentEvent::ReadingAdopted { reading, .. }
             | DocumentEvent::ReadingSuperseded { reading, .. }
-            | DocumentEvent::ReadingWithdrawn { reading } => {
-                vec![document, Subject::Reading(reading.clone())]
-            }
+            | DocumentEvent::ReadingWithdrawn { reading } => Some(reading),
+            DocumentEvent::Registered { .. }
+            | DocumentEvent::Identified { .. }
+            | DocumentEvent::Repealed { .. }
+            | DocumentEvent::AnomalyRecorded { .. } => None,
         }
+    }
+
+    /// The subjects that it is about: the document, and the reading whose life it is.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let reading = self.reading().cloned().map(Subject::Reading);
+        std::iter::once(Subject::Document(self.document().clone())).chain(reading).collect()
     }
 }

@@ -4,9 +4,10 @@ use jiff::civil::date;
 
 use super::*;
 use crate::command::Proposed;
+use crate::name::DocumentId;
 use crate::subject::Subject;
 use crate::testing::{DAY, Given, Happened, given, given_nothing, happened, line, name, text};
-use crate::text::{SOURCE_MAX, TEXT_MAX};
+use crate::text::{SOURCE_MAX, SourceText, TEXT_MAX};
 
 mod readings;
 mod stored;
@@ -180,12 +181,12 @@ fn folded(given: &Given) -> Document {
 fn a_document_is_registered_as_it_came_with_its_digest() {
     let given = given_nothing().when(register(parts())).then([registered()]);
     let document = folded(&given);
-    assert_eq!(document.text.as_str(), SOURCE);
-    assert_eq!(document.sha256, source().sha256());
+    assert_eq!(document.content.text.as_str(), SOURCE);
+    assert_eq!(document.entry.sha256, source().sha256());
     assert!(document.has_clause(&name("documents/opinion/clauses/article-1")));
     assert!(!document.has_clause(&name("documents/opinion/clauses/article-2")));
     assert!(!document.has_clause(&name("documents/other/clauses/article-1")));
-    assert_eq!(document.number, None);
+    assert_eq!(document.entry.number, None);
 }
 
 #[test]
@@ -289,9 +290,9 @@ fn a_number_is_unknown_until_it_is_supplied() {
     let given = given.then([identified(Some("青政〔2021〕1号"), None)]);
     let given = given.when(identify(None, Some(BEFORE))).then([identified(None, Some(BEFORE))]);
     let document = folded(&given);
-    assert_eq!(document.number, Some(Learnt { value: line("青政〔2021〕1号"), at: 2 }));
-    assert_eq!(document.issued_on, Some(Learnt { value: BEFORE, at: 3 }));
-    assert_eq!(document.because, [1, 2, 3]);
+    assert_eq!(document.entry.number, Some(Learnt { value: line("青政〔2021〕1号"), at: 2 }));
+    assert_eq!(document.entry.issued_on, Some(Learnt { value: BEFORE, at: 3 }));
+    assert_eq!(document.entry.because, [1, 2, 3]);
 }
 
 #[test]

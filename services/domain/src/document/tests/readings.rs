@@ -54,8 +54,8 @@ fn a_reading_is_adopted_for_a_reason_and_settles_its_anomaly() {
     let reading = document.reading_in_force(&name(FIRST)).unwrap();
     assert_eq!(reading.reason, Some(text("表格排版所致")));
     assert_eq!((reading.adopted_on, reading.adopted_at), (DAY, 3));
-    assert_eq!(document.readings_of(&name(FUSED)), [reading]);
-    assert_eq!(document.because, [1]);
+    assert_eq!(document.anomaly(&name(FUSED)).unwrap().because(), [2, 3]);
+    assert_eq!((&document.entry.because[..], document.entry.last), (&[1][..], 3));
     the_opinion().and([recorded()]).when(adopt(FIRST, None)).then_rejected(Reason::ReasonRequired);
     given_nothing().because("理由").when(adopt(FIRST, None)).then_rejected(Reason::DocumentNotFound);
 }
@@ -151,7 +151,8 @@ fn a_reading_may_take_the_place_of_one_in_force() {
         (rejection.reason, rejection.metadata["superseded_by"].as_str()),
         (Reason::ReadingNotInForce, SECOND)
     );
-    let settle: Vec<String> = document.readings_of(&name(FUSED)).iter().map(|r| r.id.to_string()).collect();
+    let settle = &document.anomaly(&name(FUSED)).unwrap().readings;
+    let settle: Vec<String> = settle.iter().map(|reading| reading.value.to_string()).collect();
     assert_eq!(settle, [FIRST, SECOND]);
 }
 
