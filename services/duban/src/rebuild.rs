@@ -1,0 +1,67 @@
+//! `duban rebuild`: views built anew from the log, compared with what stood there, and put in its place.
+
+use duban_log::views::{Entry, Rebuilt};
+use duban_log::{Log, LogOptions, Views};
+use serde_json::{Value, json};
+
+use crate::args::{RebuildArgs, Service};
+use crate::failure::{Exit, Failure};
+use crate::output::Printer;
+use crate::serve::chain;
+use crate::server::views_of;
+
+/// Rebuilds one view, or all of them.
+pub(crate) async fn run(args: RebuildArgs, printer: &mut Printer) -> Result<(), Failure> {
+    let views = chosen(args.view.as_deref())?;
+    let opened = |error: duban_log::OpenError| Failure::Other { exit: Exit::Unavailable, message: chain(&error) };
+    let log = Log::open(LogOptions::new(&args.data)).await.map_err(opened)?;
+    let store = Views::open(&log).await.map_err(opened)?;
+    let mut wrong = Vec::new();
+    let mut list = printer.list("rebuilt");
+    for view in views {
+        let rebuilt = rebuild(&log, &store, view).await?;
+        if !rebuilt.is_same() {
+            wrong.push(view.name);
+        }
+        list.push(shown(view.name, &rebuilt))?;
+    }
+    list.end()?;
+    log.close().await;
+    store.close().await;
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} did not hold what the log says; now it does", wrong.join(", "));
+    Err(Failure::Other { exit: Exit::Unverified, message })
+}
+
+fn shown(view: &str, rebuilt: &Rebuilt) -> Value {
+    let Rebuilt { before, after } = rebuilt;
+    json!({
+        "view": view,
+        "position": after.position.to_string(),
+        "rows": after.rows.to_string(),
+        "before": hex::encode(before.sha256),
+        "after": hex::encode(after.sha256),
+    })
+}
+
+async fn rebuild(log: &Log, store: &Views, view: Entry) -> Result<Rebuilt, Failure> {
+    let unavailable = |message: String| Failure::Other { exit: Exit::Unavailable, message };
+    let head = log.head().await.map_err(|error| unavailable(chain(&error)))?;
+    let following = view.start(store).await.map_err(|error| unavailable(chain(&error)))?;
+    // What stands there is brought up to the head first, so that the two compare.
+    let status = following.reached(head).await;
+    if !status.is_healthy() {
+        return Err(unavailable(format!("{} has stopped: {:?}", view.name, status.state)));
+    }
+    view.rebuild(store).await.map_err(|error| unavailable(chain(&error)))
+}
+
+fn chosen(view: Option<&str>) -> Result<Vec<Entry>, Failure> {
+    let all = views_of(&Service::ALL);
+    let Some(name) = view else { return Ok(all) };
+    let names = all.iter().map(|view| view.name).collect::<Vec<_>>().join(", ");
+    let found = all.into_iter().find(|view| view.name == name);
+    found.map(|view| vec![view]).ok_or_else(|| Failure::Usage(format!("there is no view {name}; there are {names}")))
+}

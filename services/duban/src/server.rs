@@ -1,0 +1,202 @@
+//! One process: a log in its folder, the views that follow it, any subset of the services on one port.
+//!
+//! The order of starting is the order of need: the log, then what follows it, then who may ask. The order of
+//! stopping is the reverse: callers are turned away first, the log is closed when nobody writes any more.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use duban_log::views::Entry;
+use duban_log::{Clock, Ids, Log, LogOptions, OpenError, StorageError, SystemClock, SystemIds, Views};
+use duban_proto::agencies::v1::agency_service_server::AgencyServiceServer;
+use duban_proto::audit::v1::audit_service_server::AuditServiceServer;
+use duban_proto::reports::v1::cycle_service_server::CycleServiceServer;
+use duban_proto::reports::v1::report_service_server::ReportServiceServer;
+use duban_proto::tasks::v1::assignment_service_server::AssignmentServiceServer;
+use duban_proto::tasks::v1::document_service_server::DocumentServiceServer;
+use duban_proto::tasks::v1::responsibility_service_server::ResponsibilityServiceServer;
+use duban_proto::tasks::v1::task_service_server::TaskServiceServer;
+use duban_rpc::{Doors, Options, Quotas, ServeError, Server, door};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::Service;
+
+/// What to run, where, on which log.
+#[derive(Clone)]
+pub struct Settings {
+    /// Which services.
+    pub services: Vec<Service>,
+    /// Where to listen; port 0 lets the machine choose.
+    pub listen: SocketAddr,
+    /// Listen beyond loopback although callers are believed on their word.
+    pub insecure: bool,
+    /// The folder of the log and its views.
+    pub data: PathBuf,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids and nonces come from.
+    pub ids: Arc<dyn Ids>,
+    /// How much may be asked.
+    pub quotas: Quotas,
+}
+
+impl Settings {
+    /// All services on loopback, at a port that the machine chooses, with the log in `data`.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            services: Service::ALL.to_vec(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            insecure: false,
+            data: data.into(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            quotas: Quotas::default(),
+        }
+    }
+}
+
+/// Why the process can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log or its views can't be opened.
+    #[error("the data can't be opened")]
+    Open(#[from] OpenError),
+    /// A view can't be started.
+    #[error("a view can't be started")]
+    View(#[from] StorageError),
+    /// It can't listen.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// A process that answers.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its log.
+    pub log: Log,
+    /// Its views.
+    pub views: Views,
+    stop: CancellationToken,
+    serving: JoinHandle<Result<(), ServeError>>,
+    calendar: Option<duban_reports::Calendar>,
+}
+
+/// Every view of these services.
+pub fn views_of(services: &[Service]) -> Vec<Entry> {
+    let of = |service: &Service| match service {
+        Service::Agencies => duban_agencies::VIEWS,
+        Service::Tasks => duban_tasks::VIEWS,
+        Service::Reports => duban_reports::VIEWS,
+        Service::Audit => &[],
+    };
+    services.iter().flat_map(of).copied().collect()
+}
+
+/// Starts the services.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let Settings { services, listen, insecure, data, clock, ids, quotas } = settings;
+    // Before the log is opened: a process that can't listen should not touch it.
+    let server = Server::bind(Options { insecure, quotas, ..Options::at(listen) }).await?;
+    let log = Log::open(LogOptions::new(data).clock(clock).ids(ids)).await?;
+    let views = Views::open(&log).await?;
+    let mut doors = Doors::default();
+    let mut calendar = None;
+    for service in &services {
+        doors = open(*service, doors, &log, &views).await?;
+        if *service == Service::Reports {
+            calendar = Some(duban_reports::Calendar::start(&log, &views).await?);
+        }
+    }
+    watch_health(&server.health(), &services, &views);
+    let (address, stop) = (server.address(), CancellationToken::new());
+    let serving = tokio::spawn(server.serve(doors, stop.clone().cancelled_owned()));
+    Ok(Running { address, log, views, stop, serving, calendar })
+}
+
+async fn open(service: Service, doors: Doors, log: &Log, views: &Views) -> Result<Doors, StorageError> {
+    Ok(match service {
+        Service::Agencies => {
+            doors.with(door!(AgencyServiceServer::new(duban_agencies::open(log, views).await?)))
+        }
+        Service::Tasks => {
+            let door = duban_tasks::TasksDoor::open(log, views).await?;
+            doors
+                .with(door!(DocumentServiceServer::new(door.clone())))
+                .with(door!(TaskServiceServer::new(door.clone())))
+                .with(door!(AssignmentServiceServer::new(door.clone())))
+                .with(door!(ResponsibilityServiceServer::new(door)))
+        }
+        Service::Reports => {
+            let door = duban_reports::ReportsDoor::open(log, views).await?;
+            doors
+                .with(door!(CycleServiceServer::new(door.clone())))
+                .with(door!(ReportServiceServer::new(door)))
+        }
+        Service::Audit => doors.with(door!(AuditServiceServer::new(duban_audit::AuditDoor::new(log)))),
+    })
+}
+
+/// The gRPC services that need the views of a service.
+fn names_of(service: Service) -> &'static [&'static str] {
+    match service {
+        Service::Agencies => &[AgencyServiceServer::<duban_agencies::AgenciesDoor>::NAME],
+        Service::Tasks => &[
+            DocumentServiceServer::<duban_tasks::TasksDoor>::NAME,
+            TaskServiceServer::<duban_tasks::TasksDoor>::NAME,
+            AssignmentServiceServer::<duban_tasks::TasksDoor>::NAME,
+            ResponsibilityServiceServer::<duban_tasks::TasksDoor>::NAME,
+        ],
+        Service::Reports => &[
+            CycleServiceServer::<duban_reports::ReportsDoor>::NAME,
+            ReportServiceServer::<duban_reports::ReportsDoor>::NAME,
+        ],
+        Service::Audit => &[],
+    }
+}
+
+/// A view that has stopped makes its service, and the process as a whole, unhealthy, and stays so.
+fn watch_health(health: &HealthReporter, services: &[Service], views: &Views) {
+    for service in services {
+        for view in views_of(&[*service]) {
+            let Some(following) = views.following(view.name) else { continue };
+            let (health, names) = (health.clone(), [names_of(*service), &[""]].concat());
+            tokio::spawn(async move {
+                let mut status = following.watch();
+                // Ends without a word when the log closes: the server says then that it drains.
+                let stopped = |status: &duban_log::Status| {
+                    !status.is_healthy() && status.state != duban_log::State::Closed
+                };
+                if let Ok(status) = status.wait_for(stopped).await.map(|status| status.clone()) {
+                    tracing::error!(view = following.name, state = ?status.state, "a view has stopped");
+                    for name in names {
+                        health.set_service_status(name, ServingStatus::NotServing).await;
+                    }
+                }
+            });
+        }
+    }
+}
+
+impl Running {
+    /// Asks it to drain and stop, which [`Running::ended`] waits for.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until it has drained and closed everything.
+    pub async fn ended(self) -> Result<(), ServeError> {
+        let served = self.serving.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        if let Some(calendar) = self.calendar {
+            calendar.stop().await;
+        }
+        self.log.close().await;
+        self.views.close().await;
+        served
+    }
+}
