@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod domain;
+
 use std::sync::Arc;
 
 use duban_domain::caller::{Caller, PrincipalId, Role};
