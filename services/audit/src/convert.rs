@@ -156,11 +156,8 @@ pub(crate) fn list(
     log: LogIdentity,
     request: &pb::ListEventTypesRequest,
 ) -> Result<(Page, Filter), Error> {
-    let query = pb::ListEventTypesRequest {
-        page_size: 0,
-        page_token: String::new(),
-        filter: request.filter.clone(),
-    };
+    let query =
+        pb::ListEventTypesRequest { page_size: 0, page_token: String::new(), filter: request.filter.clone() };
     Fields::read(|f| {
         let page = f.page(request.page_size, &request.page_token, &query, &call.scope(log));
         let filter = f.filter(&request.filter, &FILTERABLE);

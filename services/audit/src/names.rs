@@ -32,9 +32,7 @@ impl Named {
             .or_else(|| text.parse().ok().map(Named::Cycle))
             .or_else(|| text.parse().ok().map(Named::Obligation))
             .or_else(|| text.parse().ok().map(Named::Report))
-            .ok_or(
-                "is no name of a document, reading, agency, task, assignment, cycle, obligation or report",
-            )
+            .ok_or("is no name of a document, reading, agency, task, assignment, cycle, obligation or report")
     }
 
     /// The subject whose events make up its state: an assignment's are its task's, a reading's its document's.
@@ -57,7 +55,11 @@ impl Named {
             Named::Assignment(_) => Vec::new(),
             Named::Reading(name) => vec![Subject::Reading(name.clone()).tag()],
             Named::Agency(name) => vec![self.subject().tag(), Subject::Duty(name.clone()).tag()],
-            Named::Document(_) | Named::Task(_) | Named::Cycle(_) | Named::Obligation(_) | Named::Report(_) => {
+            Named::Document(_)
+            | Named::Task(_)
+            | Named::Cycle(_)
+            | Named::Obligation(_)
+            | Named::Report(_) => {
                 vec![self.subject().tag()]
             }
         }

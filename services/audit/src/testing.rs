@@ -84,7 +84,8 @@ pub(crate) fn renamed(agency: &str, to: &str) -> Event {
 
 /// A document was registered.
 pub(crate) fn document(id: &str) -> Event {
-    let data = json!({ "document": format!("documents/{id}"), "title": "意见", "text": "一", "sha256": "00" });
+    let data =
+        json!({ "document": format!("documents/{id}"), "title": "意见", "text": "一", "sha256": "00" });
     event("document.registered.v1", &data)
 }
 
