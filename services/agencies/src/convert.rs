@@ -142,7 +142,10 @@ pub(crate) fn amend(call: &Call, request: pb::AmendAgencyRequest) -> Read {
             .into_iter()
             .flatten()
             .collect();
-            gather!(AgencyCommand::Amend { agency: agency, changes: changes.into_iter().collect::<Field<_>>() })
+            gather!(AgencyCommand::Amend {
+                agency: agency,
+                changes: changes.into_iter().collect::<Field<_>>()
+            })
         })
     })
 }

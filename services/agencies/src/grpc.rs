@@ -16,12 +16,12 @@ use crate::{convert, render};
 
 /// The agencies service.
 #[derive(Clone)]
-pub struct Door {
+pub struct AgenciesDoor {
     log: Log,
     views: Views,
 }
 
-impl Door {
+impl AgenciesDoor {
     pub(crate) fn new(log: Log, views: Views) -> Self {
         Self { log, views }
     }
@@ -60,7 +60,7 @@ impl Door {
 }
 
 #[tonic::async_trait]
-impl AgencyService for Door {
+impl AgencyService for AgenciesDoor {
     async fn register_agency(
         &self,
         request: Request<pb::RegisterAgencyRequest>,

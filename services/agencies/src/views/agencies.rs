@@ -6,8 +6,8 @@ use duban_domain::agency::{Agency, AgencyKind, AgencyStatus, DivisionCode};
 use duban_domain::name::AgencyId;
 use duban_domain::world::Fold;
 use duban_domain::{Date, Event, Period, Recorded, Timeline};
-use duban_log::views::{Resource, STATE};
 use duban_log::Column;
+use duban_log::views::{Resource, STATE};
 use serde::{Deserialize, Serialize};
 
 /// `agencies(status, kind, division_code, superior, state)`: a row for each stretch of days on which these are
