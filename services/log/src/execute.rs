@@ -5,92 +5,23 @@
 //! only after the receipt was looked for: a retry is answered as the first time, whatever happened since.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use duban_domain::caller::Caller;
 use duban_domain::command::{self, Context, Proposed};
 use duban_domain::event::{BODY_MAX, type_of};
 use duban_domain::subject::{Subject, TAG_MAX, TAGS_MAX};
-use duban_domain::{Command, Date, Facts, Position, Reason, Recorded, Rejection, Seed, Timestamp, World};
-use lru::LruCache;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use duban_domain::{Command, Facts, Position, Reason, Recorded, Rejection, Seed, Timestamp, World};
 
-use crate::append::{Append, Appended, Condition, Fingerprint, Origin, Receipt};
+use crate::append::{Append, Appended, Condition, Fingerprint, Receipt};
 use crate::error::{AppendError, ExecuteError};
 use crate::event::{EVENTS_MAX, NewEvent};
-use crate::log::{Log, lock};
+use crate::log::Log;
+use crate::request::{Outcome, Request};
 
 /// How often a command is decided before it gives way to others.
 pub const ATTEMPTS_MAX: usize = 8;
 /// How often a command may come to need further subjects: the height of a chain of superiors, say.
 const ROUNDS_MAX: usize = 64;
-/// Folded subjects kept between commands.
-const FOLDS_MAX: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
-
-/// A call for a command: who asks, which request it is, and what all commands carry.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Who asks.
-    pub caller: Caller,
-    /// The caller's id for it.
-    pub request_id: Uuid,
-    /// Why.
-    pub context: Context,
-    /// The civil date from which it shall hold, if the caller said one.
-    pub effective_on: Option<Date>,
-    /// The etag that the caller saw, if it said one.
-    pub etag: Option<String>,
-    /// Whether it is only asked what would happen.
-    pub validate_only: bool,
-    /// The full name of the RPC: part of what makes two requests the same.
-    pub rpc: &'static str,
-    /// What it belongs to; without it, itself.
-    pub correlation: Option<Uuid>,
-    /// The position of the event that caused it, where one did.
-    pub causation: Option<Position>,
-    /// The W3C trace id, 32 lower-case hexadecimal digits.
-    pub trace_id: Option<String>,
-}
-
-/// What became of a command.
-#[derive(Debug, Clone)]
-pub struct Outcome<C> {
-    /// The command, with what the caller left out.
-    pub command: C,
-    /// The receipt; none if it was only asked what would happen.
-    pub receipt: Option<Receipt>,
-    /// The subjects it read, as they were right after it (for `validate_only`: as they would be).
-    pub world: World,
-    /// The position at which that is.
-    pub position: Position,
-}
-
-/// Folded subjects, each as of when it was last used. Only good for decisions that append.
-pub(crate) struct Folds(Mutex<LruCache<Subject, Arc<World>>>);
-
-impl Default for Folds {
-    fn default() -> Self {
-        Self(Mutex::new(LruCache::new(FOLDS_MAX)))
-    }
-}
-
-impl Folds {
-    fn get(&self, subject: &Subject) -> Option<Arc<World>> {
-        lock(&self.0).get(subject).cloned()
-    }
-
-    /// Keeps the newer of what it has and what it is given.
-    fn put(&self, subject: Subject, world: Arc<World>) {
-        let mut folds = lock(&self.0);
-        let newer = folds.peek(&subject).is_none_or(|had| had.last(&subject) <= world.last(&subject));
-        if newer {
-            folds.put(subject, world);
-        }
-    }
-}
 
 /// What a decision rests on.
 struct Basis {
@@ -109,49 +40,6 @@ impl Basis {
         Condition {
             read: self.subjects.iter().map(|(subject, world)| (subject.tag(), world.last(subject))).collect(),
         }
-    }
-}
-
-impl Request {
-    fn facts(&self, now: Timestamp) -> Facts {
-        Facts {
-            now,
-            caller: self.caller.clone(),
-            context: self.context.clone(),
-            effective_on: self.effective_on,
-            etag: self.etag.clone(),
-        }
-    }
-
-    fn origin(&self) -> Origin {
-        Origin {
-            caller: self.caller.clone(),
-            request_id: self.request_id,
-            correlation: self.correlation.unwrap_or(self.request_id),
-            causation: self.causation,
-            trace_id: self.trace_id.clone(),
-        }
-    }
-
-    /// SHA-256 of the RPC's name and of what was asked, before defaults are filled in.
-    fn fingerprint(&self, command: &impl Command) -> Fingerprint {
-        #[derive(Serialize)]
-        struct Asked<'a, C> {
-            rpc: &'a str,
-            command: &'a C,
-            context: &'a Context,
-            effective_on: Option<Date>,
-            etag: Option<&'a str>,
-        }
-        let asked = Asked {
-            rpc: self.rpc,
-            command,
-            context: &self.context,
-            effective_on: self.effective_on,
-            etag: self.etag.as_deref(),
-        };
-        // A command is plain data with text keys: it is always writable.
-        Sha256::digest(serde_json::to_vec(&asked).unwrap_or_default()).into()
     }
 }
 
@@ -188,7 +76,7 @@ impl Log {
             };
             match self.append(append).await {
                 Ok(Appended::Now(receipt)) => {
-                    let world = self.after(request, basis, events, receipt);
+                    let world = self.after(request, basis, &events, receipt);
                     return Ok(Outcome { command, receipt: Some(receipt), world, position: receipt.last });
                 }
                 Ok(Appended::Before(receipt)) => return self.again(command, &facts, receipt).await,
@@ -329,17 +217,19 @@ impl Log {
         &self,
         request: &Request,
         basis: Basis,
-        events: Vec<(Proposed, NewEvent)>,
+        events: &[(Proposed, NewEvent)],
         receipt: Receipt,
     ) -> World {
         let Basis { mut subjects, mut world, .. } = basis;
-        for recorded in recorded(request, &events, receipt.first, receipt.recorded_at) {
+        for recorded in recorded(request, events, receipt.first, receipt.recorded_at) {
             world.apply(&recorded);
             for one in subjects.values_mut() {
                 Arc::make_mut(one).apply(&recorded);
             }
         }
-        subjects.into_iter().for_each(|(subject, world)| self.inner.folds.put(subject, world));
+        for (subject, world) in subjects {
+            self.inner.folds.put(subject, world);
+        }
         world
     }
 }

@@ -1,4 +1,59 @@
 //! The event log of duban: append, read, follow; and the views that follow it.
+//!
+//! The log is the truth, everything else follows it. It must never acknowledge what is not durable, skip or
+//! reorder an event, or change one. [`Log`] appends and reads, [`Log::execute`] takes a command from its
+//! subjects' events to its receipt, a [`Follower`] takes the events in order, and a [`View`] is a follower that
+//! keeps a table on both clocks.
+//!
+//! A view says which keys an event touches, and which rows of a key are open after it. A query waits for the
+//! view, then reads rows and position in one snapshot:
+//! ```
+//! use duban_domain::agency::AgencyEvent;
+//! use duban_domain::{Event, Period, Recorded};
+//! use duban_log::{Column, Found, Poison, Row, View, ViewError, Views, Wanted};
+//!
+//! #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+//! struct Bearer { full_name: String }
+//! struct Bearers;
+//!
+//! impl View for Bearers {
+//!     const NAME: &'static str = "bearers";
+//!     const VERSION: i64 = 1;
+//!     const COLUMNS: &'static [Column] = &[Column::text("full_name")];
+//!     type Columns = Bearer;
+//!     fn keys(recorded: &Recorded) -> Vec<String> {
+//!         let Event::Agency(event) = &recorded.event else { return vec![] };
+//!         vec![event.agency().to_string()]
+//!     }
+//!     fn project(_: &str, open: Vec<Row<Bearer>>, recorded: &Recorded) -> Result<Vec<Row<Bearer>>, Poison> {
+//!         let Event::Agency(AgencyEvent::Renamed { full_name, .. }) = &recorded.event else { return Ok(open) };
+//!         let columns = Bearer { full_name: full_name.to_string() };
+//!         Ok(vec![Row::new(Period::since(recorded.effective_on), recorded.position, columns)])
+//!     }
+//! }
+//!
+//! async fn bearers(views: &Views, deadline: tokio::time::Instant) -> Result<Vec<Found<Bearer>>, ViewError> {
+//!     let mut snapshot = views.read::<Bearers>(Wanted::Head, deadline).await?;
+//!     let now = snapshot.position().into();
+//!     snapshot.select::<Bearers>("known_from <= $1 AND $1 < known_to ORDER BY key", &[now]).await
+//! }
+//! ```
+//!
+//! # Determinations
+//! - **A condition says for each tag how far it was read**, not one position for all. So a decision may rest on
+//!   folds of different age, each kept from the last command on its subject, and a busy subject costs no read.
+//! - **The receipt is looked for last, not first**: by the append itself, in its transaction, or before an answer
+//!   that appends nothing. The order of checks that a caller sees is the same, at one read less; and a receipt
+//!   can't slip in between the look-up and the head.
+//! - **The previous position of a tag stands in the event's row alone.** `event_tags` is an index and repeats
+//!   nothing that it could contradict. A subject read from the start has its chain checked for gaps.
+//! - **Each commit has an instant of its own**, at least a microsecond after the one before, and after any
+//!   instant about which [`Log::position_at`] has answered. So "as known at T" names one position for ever.
+//! - **Within a batch, what conflicts with a neighbour is answered as a conflict** once the batch is durable,
+//!   instead of waiting for the next batch: it would conflict there too.
+//! - **A commit that fails is told to all that were in it as "unknown"**, refusals among them: they may rest on
+//!   a neighbour that was not written.
+//! - **A view that stopped answers no query**, not even one about a position that it had reached.
 
 pub mod append;
 pub mod clock;
@@ -6,8 +61,10 @@ pub mod error;
 pub mod event;
 pub mod execute;
 pub mod feed;
+mod folds;
 pub mod follower;
 mod log;
+pub mod request;
 mod sqlite;
 pub mod views;
 
@@ -15,8 +72,8 @@ pub use append::{Append, Appended, Condition, LogIdentity, Origin, Receipt, Stor
 pub use clock::{Clock, Ids, ManualClock, SystemClock, SystemIds};
 pub use error::{AppendError, ExecuteError, OpenError, ReadError, StorageError};
 pub use event::{Filed, NewEvent, Page, StoredEvent};
-pub use execute::{Outcome, Request};
 pub use feed::Feed;
 pub use follower::{FollowError, Follower, Following, State, Status};
 pub use log::{Log, LogOptions, PAGE_BYTES, PAGE_EVENTS};
+pub use request::{Outcome, Request};
 pub use views::{Cell, Column, Digest, Found, Poison, Record, Row, Snapshot, View, ViewError, Views, Wanted};

@@ -14,8 +14,8 @@ use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX, StoredReceipt};
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::event::{Page, StoredEvent};
-use crate::execute::Folds;
 use crate::feed::{Decoded, Feed};
+use crate::folds::Folds;
 use crate::follower::Following;
 use crate::sqlite::{Bounds, Database, Folder, Reader, Writer, WriterOptions, prepare};
 
@@ -130,7 +130,8 @@ impl Log {
     /// Stops followers, takes no more appends, finishes those that wait, and lets the folder go.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
-        for (_, task) in std::mem::take(&mut *lock(&self.inner.followers)) {
+        let followers = std::mem::take(&mut *lock(&self.inner.followers));
+        for (_, task) in followers {
             task.await.ok();
         }
         drop(lock(&self.inner.writer).take());

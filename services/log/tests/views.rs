@@ -1,5 +1,7 @@
 //! The view machinery: rows and position in one transaction, the same at every position, deletable.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod support;
 
 use std::sync::Arc;

@@ -98,7 +98,7 @@ impl Committer {
                         if batch.is_full() {
                             self.commit(std::mem::take(&mut batch)).await;
                         }
-                        batch.push(append, answer);
+                        batch.push(*append, answer);
                     }
                     Job::Settle(at, answer) => {
                         // What came before it may have taken an earlier instant: it is committed first.
@@ -148,7 +148,7 @@ impl Committer {
 
     async fn attempt(
         &mut self,
-        batch: &[Box<Append>],
+        batch: &[Append],
     ) -> Result<(Position, Vec<Result<Appended, AppendError>>), sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
@@ -162,7 +162,7 @@ impl Committer {
         // Each batch has an instant of its own, so that "recorded at or before" names one position.
         let now =
             self.clock.now().as_microsecond().max(known.recorded_at + 1).max(self.settled.saturating_add(1));
-        let plan = plan(known, batch.iter().map(|append| &**append), now);
+        let plan = plan(known, batch.iter(), now);
         self.inserts.write(&mut tx, &plan).await?;
         tx.commit().await?;
         Ok((plan.head, plan.answers))
@@ -172,13 +172,13 @@ impl Committer {
 /// Appends to be committed together, each with who waits for it.
 #[derive(Default)]
 struct Batch {
-    appends: Vec<Box<Append>>,
+    appends: Vec<Append>,
     waiting: Vec<Answer<Appended>>,
     bytes: usize,
 }
 
 impl Batch {
-    fn push(&mut self, append: Box<Append>, answer: Answer<Appended>) {
+    fn push(&mut self, append: Append, answer: Answer<Appended>) {
         self.bytes += append.events.iter().map(|event| event.body.len()).sum::<usize>();
         self.appends.push(append);
         self.waiting.push(answer);
@@ -190,7 +190,7 @@ impl Batch {
 }
 
 /// Reads all that the plan of a batch depends on.
-async fn know(connection: &mut SqliteConnection, batch: &[Box<Append>]) -> Result<Known, sqlx::Error> {
+async fn know(connection: &mut SqliteConnection, batch: &[Append]) -> Result<Known, sqlx::Error> {
     let mut tags: HashSet<&Tag> = HashSet::new();
     for append in batch {
         tags.extend(append.condition.read.iter().map(|(tag, _)| tag));

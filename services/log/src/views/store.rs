@@ -50,18 +50,17 @@ async fn prepare(database: &Database, log: &Log) -> Result<Option<SqliteConnecti
     sqlx::raw_sql(TABLES).execute(&mut connection).await?;
     let found =
         sqlx::query("SELECT format, log, epoch FROM view_source").fetch_optional(&mut connection).await?;
-    let ours = match found {
-        Some(row) => mine == (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?),
-        None => {
-            let (format, log, epoch) = mine;
-            sqlx::query("INSERT INTO view_source (format, log, epoch) VALUES ($1, $2, $3)")
-                .bind(format)
-                .bind(log)
-                .bind(epoch)
-                .execute(&mut connection)
-                .await?;
-            true
-        }
+    let ours = if let Some(row) = found {
+        mine == (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)
+    } else {
+        let (format, log, epoch) = mine;
+        sqlx::query("INSERT INTO view_source (format, log, epoch) VALUES ($1, $2, $3)")
+            .bind(format)
+            .bind(log)
+            .bind(epoch)
+            .execute(&mut connection)
+            .await?;
+        true
     };
     if ours {
         return Ok(Some(connection));

@@ -59,16 +59,13 @@ impl Table {
     /// Makes the table with its indexes. Their names carry a generation: they outlive a swap of tables.
     pub(crate) fn create<V: View>(&self, generation: i64) -> String {
         let name = &self.name;
-        let own: String = V::COLUMNS
-            .iter()
-            .map(|column| {
-                let kind = match column.kind {
-                    Kind::Text | Kind::Json => "TEXT",
-                    Kind::Integer => "BIGINT",
-                };
-                format!(", {} {kind}", column.name)
-            })
-            .collect();
+        let own = V::COLUMNS.iter().fold(String::new(), |own, column| {
+            let kind = match column.kind {
+                Kind::Text | Kind::Json => "TEXT",
+                Kind::Integer => "BIGINT",
+            };
+            own + ", " + column.name + " " + kind
+        });
         let mut script = format!(
             "DROP TABLE IF EXISTS {name};
              CREATE TABLE {name} (number BIGINT PRIMARY KEY, key TEXT NOT NULL, valid_from TEXT NOT NULL,

@@ -134,9 +134,10 @@ impl View for Names {
         recorded: &Recorded,
     ) -> Result<Vec<Row<NameColumns>>, Poison> {
         let Event::Agency(event) = &recorded.event else { return Ok(open) };
-        let name = match event {
-            AgencyEvent::Registered { full_name, .. } | AgencyEvent::Renamed { full_name, .. } => full_name,
-            _ => return Ok(open),
+        let (AgencyEvent::Registered { full_name: name, .. } | AgencyEvent::Renamed { full_name: name, .. }) =
+            event
+        else {
+            return Ok(open);
         };
         if name.as_str() == "poison" {
             return Err(Poison("it is poison".into()));
