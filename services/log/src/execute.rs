@@ -222,13 +222,15 @@ impl Log {
     ) -> World {
         let Basis { mut subjects, mut world, .. } = basis;
         for recorded in recorded(request, events, receipt.first, receipt.recorded_at) {
+            // What was written but not read: whoever reads it next reads it anew.
+            recorded.tags.iter().for_each(|tag| self.inner.folds.forget(tag));
             world.apply(&recorded);
             for one in subjects.values_mut() {
                 Arc::make_mut(one).apply(&recorded);
             }
         }
         for (subject, world) in subjects {
-            self.inner.folds.put(subject, world);
+            self.inner.folds.put(&subject, world);
         }
         world
     }

@@ -87,13 +87,13 @@ pub(crate) struct Inner {
     /// Taken when the log closes, which ends the committer.
     writer: Mutex<Option<Arc<Writer>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
-    folder: Folder,
+    folder: Arc<Folder>,
 }
 
 impl Log {
     /// Opens the log in its folder; makes it where there is none.
     pub async fn open(options: LogOptions) -> Result<Log, OpenError> {
-        let folder = Folder::own(&options.folder)?;
+        let folder = Arc::new(Folder::own(&options.folder)?);
         let path = folder.file("log.db");
         let database = Database::at(&path, SqliteSynchronous::Full);
         let mut connection = database.writer().await?;
@@ -107,6 +107,7 @@ impl Log {
             clock: Arc::clone(&options.clock),
             head: publish,
             queue: options.queue.clamp(1, QUEUE_MAX),
+            folder: Arc::clone(&folder),
         });
         tracing::info!(log = %identity.log, epoch = %identity.epoch, head = last, "the log is open");
         Ok(Log {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::plan::{Known, Placed, Plan, plan};
-use super::{Database, Insert, reader, signed};
+use super::{Database, Folder, Insert, reader, signed};
 use crate::append::{Append, Appended, BATCH_BYTES_MAX, BATCH_MAX};
 use crate::clock::Clock;
 use crate::error::{AppendError, StorageError};
@@ -40,6 +40,8 @@ pub(crate) struct WriterOptions {
     pub(crate) head: watch::Sender<Position>,
     /// How many appends may wait.
     pub(crate) queue: usize,
+    /// Held until the last commit, also when the log is dropped without being closed.
+    pub(crate) folder: Arc<Folder>,
 }
 
 impl Writer {
@@ -53,6 +55,7 @@ impl Writer {
             head: options.head,
             settled: i64::MIN,
             inserts: Inserts::new(),
+            _folder: options.folder,
         };
         (Self { queue }, tokio::spawn(committer.run(jobs)))
     }
@@ -85,6 +88,7 @@ struct Committer {
     /// Nothing is recorded at or before this instant any more.
     settled: i64,
     inserts: Inserts,
+    _folder: Arc<Folder>,
 }
 
 impl Committer {
