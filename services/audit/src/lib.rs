@@ -13,7 +13,7 @@
 //!
 //! # Determinations
 //! - **No channel between the log and a subscriber.** A stream that is pulled needs none: what a slow one
-//!   hasn't read is in the log. The live ones share the last pages in memory ([`recent`]), so that a thousand
+//!   hasn't read is in the log. The live ones share the last pages in memory (`recent.rs`), so that a thousand
 //!   of them cost one read of each event; one that falls behind these is told so and goes on from storage.
 //! - **Falling behind doesn't end a stream.** There is no buffer to overflow; to connect again would only cost
 //!   both sides another start.

@@ -107,11 +107,11 @@ impl Subscription {
         match self.past {
             Some(past) if self.after >= past => {
                 self.past = None;
-                self.frames.push_back(Frame::CaughtUp(pb::CaughtUp { cursor: self.cursor() }));
+                self.frames.push_back(Frame::CaughtUp(pb::CaughtUp { cursor: Some(self.cursor()) }));
             }
             None if behind > RECENT_EVENTS as Position => {
                 self.past = Some(self.head);
-                let fell_behind = pb::FellBehind { cursor: self.cursor(), head: self.head };
+                let fell_behind = pb::FellBehind { cursor: Some(self.cursor()), head: self.head };
                 self.frames.push_back(Frame::FellBehind(fell_behind));
             }
             Some(past) => {
@@ -145,11 +145,11 @@ impl Subscription {
     }
 
     fn checkpoint(&mut self) {
-        self.frames.push_back(Frame::Checkpoint(pb::Checkpoint { cursor: self.cursor() }));
+        self.frames.push_back(Frame::Checkpoint(pb::Checkpoint { cursor: Some(self.cursor()) }));
     }
 
-    fn cursor(&self) -> Option<pb::Cursor> {
-        Some(self.delivery.cursor(self.after))
+    fn cursor(&self) -> pb::Cursor {
+        self.delivery.cursor(self.after)
     }
 
     /// Until the log grows, a checkpoint is due or the server drains; and never long without asking the log.

@@ -134,8 +134,8 @@ async fn one_that_reads_slowly_is_told_and_goes_on_from_storage() {
     let (mut quick, mut other) = (subscribe(&source, 0, Selection::default()).await, Heard::default());
     for _ in 0..8 {
         fixture.append(&vec![testing::registered("a"); 300]).await;
-        let head = fixture.log.head().await.unwrap();
-        other.until(&mut quick, head).await;
+        let end = fixture.log.head().await.unwrap();
+        other.until(&mut quick, end).await;
     }
     assert!(!other.kinds.contains(&"fell_behind"), "one that keeps up feels nothing of it");
     assert_eq!(heard.next(&mut slow).await, "fell_behind");

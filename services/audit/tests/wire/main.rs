@@ -1,5 +1,7 @@
 //! The audit service as a client meets it.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 mod server;
 
 use duban_proto::audit::v1 as pb;
@@ -40,7 +42,7 @@ async fn only_those_who_may_see_all_of_the_log_are_let_in() {
 async fn an_event_has_all_that_the_log_has() {
     let mut server = start(1).await;
     let (events, cursor) = server.read(pb::ReadRequest::default()).await.unwrap();
-    assert_eq!(Some(cursor), server.cursor(1));
+    assert_eq!(cursor, server.cursor(1));
     let stored = server.log.event(1).await.unwrap().unwrap();
     let event = &events[0];
     assert_eq!((event.position, event.r#type.as_str()), (1, "agency.registered.v1"));
@@ -56,7 +58,7 @@ async fn an_event_has_all_that_the_log_has() {
 #[tokio::test]
 async fn a_part_is_bounded_and_filtered() {
     let mut server = start(5).await;
-    let part = pb::ReadRequest { after: server.cursor(1), up_to: Some(4), ..Default::default() };
+    let part = pb::ReadRequest { after: Some(server.cursor(1)), up_to: Some(4), ..Default::default() };
     let (events, cursor) = server.read(part.clone()).await.unwrap();
     assert_eq!((events.len(), cursor.position), (3, 4));
     let (events, cursor) = server.read(pb::ReadRequest { limit: 2, ..part }).await.unwrap();
@@ -155,15 +157,15 @@ async fn a_request_that_cannot_be_meant_is_told_field_by_field() {
 #[tokio::test]
 async fn a_subscriber_hears_the_past_then_the_present_then_where_to_go_on() {
     let mut server = start(3).await;
-    let request = pb::SubscribeRequest { after: server.cursor(1), ..Default::default() };
+    let request = pb::SubscribeRequest { after: Some(server.cursor(1)), ..Default::default() };
     let mut frames = server.client.subscribe(asked(request)).await.unwrap().into_inner();
     let mut next = async || frames.message().await.map(|frame| frame.unwrap().frame.unwrap());
     let Frame::Started(started) = next().await.unwrap() else { panic!("the first frame is started") };
-    assert_eq!((started.cursor, started.head), (server.cursor(1), 3));
+    assert_eq!((started.cursor, started.head), (Some(server.cursor(1)), 3));
     let Frame::Events(events) = next().await.unwrap() else { panic!("the past comes next") };
-    assert_eq!((events.events.len(), events.cursor), (2, server.cursor(3)));
-    assert_eq!(next().await.unwrap(), Frame::CaughtUp(pb::CaughtUp { cursor: server.cursor(3) }));
-    assert_eq!(next().await.unwrap(), Frame::Checkpoint(pb::Checkpoint { cursor: server.cursor(3) }));
+    assert_eq!((events.events.len(), events.cursor), (2, Some(server.cursor(3))));
+    assert_eq!(next().await.unwrap(), Frame::CaughtUp(pb::CaughtUp { cursor: Some(server.cursor(3)) }));
+    assert_eq!(next().await.unwrap(), Frame::Checkpoint(pb::Checkpoint { cursor: Some(server.cursor(3)) }));
     server.register(3).await;
     let live = loop {
         match next().await.unwrap() {
@@ -172,7 +174,7 @@ async fn a_subscriber_hears_the_past_then_the_present_then_where_to_go_on() {
         }
     };
     let Frame::Events(events) = live else { panic!("what comes is heard: {live:?}") };
-    assert_eq!((events.events[0].position, events.cursor), (4, server.cursor(4)));
+    assert_eq!((events.events[0].position, events.cursor), (4, Some(server.cursor(4))));
     server.tell_to_stop();
     let mut last = None;
     let end = loop {
@@ -182,7 +184,7 @@ async fn a_subscriber_hears_the_past_then_the_present_then_where_to_go_on() {
         }
     };
     is(&end, Code::Unavailable, "DRAINING");
-    assert_eq!(last, Some(Frame::Checkpoint(pb::Checkpoint { cursor: server.cursor(4) })));
+    assert_eq!(last, Some(Frame::Checkpoint(pb::Checkpoint { cursor: Some(server.cursor(4)) })));
     drop(frames);
     server.stopped().await;
 }

@@ -94,8 +94,8 @@ impl Running {
     }
 
     /// The place after `position` in this log.
-    pub(crate) fn cursor(&self, position: u64) -> Option<pb::Cursor> {
-        Some(pb::Cursor { log: Some(identity(self.log.identity())), position })
+    pub(crate) fn cursor(&self, position: u64) -> pb::Cursor {
+        pb::Cursor { log: Some(identity(self.log.identity())), position }
     }
 
     /// Reads a part of the log: its events and the last cursor.
