@@ -19,12 +19,13 @@ mod views;
 
 use duban_log::{Log, StorageError, Views};
 
-pub use duban_proto::agencies::v1::agency_service_server::AgencyServiceServer;
 pub use grpc::AgenciesDoor;
-pub use views::{Agencies, AgencyNames};
+pub use views::{Agencies, AgencyNames, VIEWS};
 
 /// Sets the service's views to work and gives its door: `door!(AgencyServiceServer::new(open(…).await?))`.
 pub async fn open(log: &Log, views: &Views) -> Result<AgenciesDoor, StorageError> {
-    views::start(views).await?;
+    for view in VIEWS {
+        view.start(views).await?;
+    }
     Ok(AgenciesDoor::new(log.clone(), views.clone()))
 }

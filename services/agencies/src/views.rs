@@ -3,16 +3,11 @@
 mod agencies;
 mod names;
 
-use duban_log::views::Of;
-use duban_log::{StorageError, Views};
+use duban_log::views::{Entry, Of};
 
 pub use agencies::Agencies;
 pub use names::AgencyNames;
 pub(crate) use names::{Bearer, NameKind, bearers};
 
-/// Sets them to work.
-pub(crate) async fn start(views: &Views) -> Result<(), StorageError> {
-    views.start::<Of<Agencies>>().await?;
-    views.start::<AgencyNames>().await?;
-    Ok(())
-}
+/// The views of this service.
+pub const VIEWS: &[Entry] = &[Entry::of::<Of<Agencies>>(), Entry::of::<AgencyNames>()];

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use duban_domain::agency::{AgencyEvent, Change};
 use duban_domain::time::civil_date;
 use duban_domain::{Date, Event, Recorded};
-use duban_log::views::Of;
 use duban_proto::agencies::v1 as pb;
 use jiff::ToSpan as _;
 use proptest::prelude::*;
@@ -259,9 +258,9 @@ async fn play(asked: Vec<(usize, Asked)>) {
         }
         compare(&service, &model, recorded.position).await;
     }
-    let agencies = service.views.rebuild::<Of<duban_agencies::Agencies>>().await.unwrap();
-    let names = service.views.rebuild::<duban_agencies::AgencyNames>().await.unwrap();
-    assert!(agencies.is_same() && names.is_same());
+    for view in duban_agencies::VIEWS {
+        assert!(view.rebuild(&service.views).await.unwrap().is_same(), "{}", view.name);
+    }
     service.stop().await;
 }
 

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use duban_agencies::AgencyServiceServer;
 use duban_log::{Log, LogOptions, ManualClock, Views};
 use duban_proto::agencies::v1 as pb;
 use duban_proto::agencies::v1::agency_service_client::AgencyServiceClient;
+use duban_proto::agencies::v1::agency_service_server::AgencyServiceServer;
 use duban_proto::call::v1::{AsOf, CommandContext, as_of};
 use duban_rpc::{ACTOR, Doors, Options, ROLE, Server, door};
 use tokio::sync::oneshot;
