@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("fdatasync: {:.0} µs", fdatasync(&folder)?.as_secs_f64() * 1e6);
     let log = Log::open(LogOptions::new(&folder)).await?;
     for clients in CLIENTS {
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), cpu_time());
         let tasks: Vec<_> = (0..clients).map(|client| tokio::spawn(client_of(log.clone(), client))).collect();
         let mut all = Vec::new();
         for task in tasks {
@@ -33,9 +33,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         all.sort_unstable();
         let rate = all.len() as f64 / start.elapsed().as_secs_f64();
         let at = |share: usize| all[(all.len() - 1) * share / 100].as_secs_f64() * 1e6;
-        println!("{clients} clients: {rate:.0} appends/s, p50 {:.0} µs, p99 {:.0} µs", at(50), at(99));
+        let cpu = cpu_since(cpu).as_secs_f64() * 1e6 / all.len() as f64;
+        let (p50, p99) = (at(50), at(99));
+        println!(
+            "{clients} clients: {rate:.0} appends/s, p50 {p50:.0} µs, p99 {p99:.0} µs, CPU {cpu:.0} µs each"
+        );
     }
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_time());
     let (mut after, mut bytes) = (0, 0);
     loop {
         let page = log.read(after, usize::MAX).await?;
@@ -45,10 +49,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         bytes += page.events.iter().map(|event| event.body.len()).sum::<usize>();
         after = page.through;
     }
-    println!(
-        "read {after} events ({bytes} bytes): {:.0} events/s",
-        after as f64 / start.elapsed().as_secs_f64()
-    );
+    let rate = after as f64 / start.elapsed().as_secs_f64();
+    let cpu = cpu_since(cpu).as_secs_f64() * 1e6 / after as f64;
+    println!("read {after} events ({bytes} bytes): {rate:.0} events/s, CPU {cpu:.1} µs each");
     log.close().await;
     Ok(())
 }
@@ -62,6 +65,18 @@ fn fdatasync(folder: &Path) -> std::io::Result<Duration> {
         file.sync_data()?;
     }
     Ok(start.elapsed() / 1000)
+}
+
+/// What the process has used of all cores, where Linux tells: steadier than the clock on a busy machine.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn cpu_since(start: Duration) -> Duration {
+    cpu_time().saturating_sub(start)
 }
 
 async fn client_of(log: Log, client: usize) -> Result<Vec<Duration>, AppendError> {

@@ -94,7 +94,7 @@ fn judge(events: &[StoredEvent], answers: &[Answered]) {
             Ok(Appended::Before(receipt)) => assert_eq!(first, Some(&(step.other_command, *receipt))),
             Err(AppendError::RequestIdReused) => assert!(first.is_some_and(|f| f.0 != step.other_command)),
             Err(AppendError::Conflict) => {
-                assert!(newer(events, step, *after, u64::MAX), "refused for a reason")
+                assert!(newer(events, step, *after, u64::MAX), "refused for a reason");
             }
             Err(error) => panic!("{error}"),
         }

@@ -9,7 +9,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use uuid::Uuid;
 
-use super::plan::RequestKey;
+use super::plan::{Known, RequestKey};
 use super::{signed, unsigned};
 use crate::append::{Receipt, StoredReceipt};
 use crate::error::ReadError;
@@ -20,6 +20,13 @@ macro_rules! columns {
     () => {
         "position, id, type, recorded_at, effective_on, actor, role, agency, request_id, correlation, \
          causation, trace_id, nonce, tags, body"
+    };
+}
+
+/// All columns of a receipt, in the order in which [`receipt_of`] takes them.
+macro_rules! receipt_columns {
+    () => {
+        "request_id, principal, fingerprint, first_position, last_position, recorded_at"
     };
 }
 
@@ -125,10 +132,11 @@ impl Reader {
         principal: &str,
         request_id: Uuid,
     ) -> Result<Option<StoredReceipt>, ReadError> {
-        let mut connection = self.pool.acquire().await?;
-        let wanted = HashSet::from([request_id.simple().to_string()]);
-        let mut found = receipts(&mut connection, &wanted).await?;
-        Ok(found.remove(&(request_id, principal.to_owned())))
+        let sql =
+            concat!("SELECT ", receipt_columns!(), " FROM receipts WHERE request_id = $1 AND principal = $2");
+        let query = sqlx::query(sql).bind(request_id.as_bytes().to_vec()).bind(principal.to_owned());
+        let row = query.fetch_optional(&self.pool).await?;
+        Ok(row.map(|row| receipt_of(&row)).transpose()?.map(|(_, stored)| stored))
     }
 
     /// The last position recorded at or before `at`, not beyond `head`: a binary search, since times only grow.
@@ -157,15 +165,41 @@ pub(crate) async fn last(connection: &mut SqliteConnection) -> Result<(Position,
     row.map_or(Ok((0, i64::MIN)), |row| Ok((unsigned(row.try_get(0)?), row.try_get(1)?)))
 }
 
-/// The receipts of these requests (ids as 32 hexadecimal digits), of whichever principal.
-pub(crate) async fn receipts(
+/// All that the plan of a batch depends on, in one statement: each costs a hop to the connection's thread and
+/// back, which one client alone would feel. `requests` are ids as 32 hexadecimal digits.
+pub(crate) async fn known(
     connection: &mut SqliteConnection,
     requests: &HashSet<String>,
-) -> Result<HashMap<RequestKey, StoredReceipt>, sqlx::Error> {
-    let sql = "SELECT request_id, principal, fingerprint, first_position, last_position, recorded_at
-               FROM receipts WHERE request_id IN (SELECT unhex(value) FROM json_each($1))";
-    let rows = sqlx::query(sql).bind(json(requests.iter().map(String::as_str))).fetch_all(connection).await?;
-    rows.iter().map(receipt_of).collect()
+    tags: &HashSet<&Tag>,
+) -> Result<Known, sqlx::Error> {
+    // The subquery under a tag is a single step to the end of the tag's stretch of the primary key.
+    let sql = concat!(
+        "SELECT NULL, NULL, NULL, 0, position, recorded_at, NULL \
+         FROM (SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1) \
+         UNION ALL SELECT ",
+        receipt_columns!(),
+        ", NULL FROM receipts WHERE request_id IN (SELECT unhex(value) FROM json_each($1)) \
+         UNION ALL SELECT NULL, NULL, NULL, 0, (SELECT MAX(position) FROM event_tags WHERE tag = value), 0, value \
+         FROM json_each($2)"
+    );
+    let rows = sqlx::query(sql)
+        .bind(json(requests.iter().map(String::as_str)))
+        .bind(json(tags.iter().map(|tag| tag.as_str())))
+        .fetch_all(connection)
+        .await?;
+    let mut known = Known { recorded_at: i64::MIN, ..Known::default() };
+    for row in &rows {
+        let last = row.try_get::<Option<i64>, _>(4)?.map(unsigned);
+        if let Some(tag) = row.try_get::<Option<String>, _>(6)? {
+            known.lasts.extend(last.map(|last| (Tag::stored(tag), last)));
+        } else if row.try_get::<Option<&[u8]>, _>(0)?.is_some() {
+            known.receipts.extend([receipt_of(row)?]);
+        } else {
+            known.head = last.unwrap_or(0);
+            known.recorded_at = row.try_get(5)?;
+        }
+    }
+    Ok(known)
 }
 
 fn receipt_of(row: &SqliteRow) -> Result<(RequestKey, StoredReceipt), sqlx::Error> {
@@ -176,23 +210,6 @@ fn receipt_of(row: &SqliteRow) -> Result<(RequestKey, StoredReceipt), sqlx::Erro
     let recorded_at = Timestamp::from_microsecond(row.try_get(5)?).map_err(|_| damaged("time"))?;
     let receipt = Receipt { first: unsigned(row.try_get(3)?), last: unsigned(row.try_get(4)?), recorded_at };
     Ok(((request_id, row.try_get(1)?), StoredReceipt { fingerprint, receipt }))
-}
-
-/// The last position under each of these tags that has one.
-pub(crate) async fn lasts(
-    connection: &mut SqliteConnection,
-    tags: &HashSet<&Tag>,
-) -> Result<HashMap<Tag, Position>, sqlx::Error> {
-    // The subquery is a single step to the end of the tag's stretch of the primary key.
-    let sql = "SELECT value, (SELECT MAX(position) FROM event_tags WHERE tag = value) FROM json_each($1)";
-    let rows = sqlx::query(sql).bind(json(tags.iter().map(|tag| tag.as_str()))).fetch_all(connection).await?;
-    let mut lasts = HashMap::with_capacity(rows.len());
-    for row in rows {
-        if let Some(last) = row.try_get::<Option<i64>, _>(1)? {
-            lasts.insert(Tag::stored(row.try_get::<String, _>(0)?), unsigned(last));
-        }
-    }
-    Ok(lasts)
 }
 
 /// Tags as they are stored: `[["agency:a",0],["task:t",12]]`.

@@ -16,7 +16,8 @@ const VERSION: i64 = 1;
 const APPLICATION: i64 = 0x6475_6261;
 
 /// Version 1. `event_tags` is only the index of what `events.tags` says: there, and in the leaf that is
-/// hashed, each tag stands with the previous position under it. No other index is on the path of an append.
+/// hashed, each tag stands with the previous position under it. A trigger keeps it, so that nothing can be
+/// filed otherwise than its row says. No other index is on the path of an append.
 const TABLES: &str = "
 CREATE TABLE identity (
     sequence INTEGER PRIMARY KEY,
@@ -61,6 +62,9 @@ CREATE TABLE receipts (
 CREATE TRIGGER events_dense BEFORE INSERT ON events
 WHEN NEW.position <> (SELECT COALESCE(MAX(position), 0) + 1 FROM events)
 BEGIN SELECT RAISE(ROLLBACK, 'positions are dense'); END;
+
+CREATE TRIGGER events_filed AFTER INSERT ON events
+BEGIN INSERT INTO event_tags (tag, position) SELECT value ->> 0, NEW.position FROM json_each(NEW.tags); END;
 ";
 
 /// Refuses to change or remove a row, for any reason.

@@ -202,19 +202,12 @@ async fn know(connection: &mut SqliteConnection, batch: &[Append]) -> Result<Kno
     }
     let requests: HashSet<String> =
         batch.iter().map(|append| append.origin.request_id.simple().to_string()).collect();
-    let (head, recorded_at) = reader::last(connection).await?;
-    Ok(Known {
-        head,
-        recorded_at,
-        receipts: reader::receipts(connection, &requests).await?,
-        lasts: reader::lasts(connection, &tags).await?,
-    })
+    reader::known(connection, &requests, &tags).await
 }
 
 /// The statements that write.
 struct Inserts {
     events: Insert,
-    tags: Insert,
     receipts: Insert,
 }
 
@@ -224,26 +217,12 @@ impl Inserts {
                       correlation, causation, trace_id, nonce, tags, body)";
         let receipts =
             "receipts (request_id, principal, fingerprint, first_position, last_position, recorded_at)";
-        Self {
-            events: Insert::into(events, 15),
-            tags: Insert::into("event_tags (tag, position)", 2),
-            receipts: Insert::into(receipts, 6),
-        }
+        Self { events: Insert::into(events, 15), receipts: Insert::into(receipts, 6) }
     }
 
     async fn write(&self, connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
         let at = plan.recorded_at;
         self.events.rows(connection, &plan.events, |query, placed| bind_event(query, placed, at)).await?;
-        let filed: Vec<(&Tag, Position)> = plan
-            .events
-            .iter()
-            .flat_map(|placed| placed.tags.iter().map(|filed| (&filed.tag, placed.position)))
-            .collect();
-        self.tags
-            .rows(connection, &filed, |query, (tag, position)| {
-                query.bind(tag.as_str().to_owned()).bind(signed(*position))
-            })
-            .await?;
         self.receipts
             .rows(connection, &plan.receipts, |query, (append, receipt)| {
                 query
