@@ -7,7 +7,7 @@ use duban_log::views::{Found, Of, Resource, Stated};
 use duban_log::{Outcome, PAGE_EVENTS};
 use duban_proto::tasks::v1 as pb;
 use duban_proto::tasks::v1::document_service_server::DocumentService;
-use duban_rpc::filter::{Filter, Value};
+use duban_rpc::filter::{Filter, Term, Value};
 use duban_rpc::rows::{Conditions, Order, page_at};
 use duban_rpc::{Call, Error, Moment, Page, not_found, status};
 use tonic::{Request, Response, Status};
@@ -74,7 +74,7 @@ impl TasksDoor {
             None => return Err(not_found(Reason::DocumentNotFound, document)),
         };
         let mut snapshot = call.ask_at::<Of<R>>(&self.views, moment).await?;
-        let conditions = Conditions::none().equal("document", name).filter(&filter);
+        let conditions = conditions(&filter).equal("document", name);
         let order = Order { column: "place", value: place };
         let listed = page_at::<Of<R>>(&mut snapshot, moment, &page, conditions, order).await?;
         let states = listed.rows.into_iter().map(|row| row.columns.state).collect();
@@ -122,6 +122,18 @@ impl TasksDoor {
         }
         Ok((dependents, String::new()))
     }
+}
+
+/// A filter on the views' columns, two of which can't have the wire's name: every view has columns so called.
+fn conditions(filter: &Filter) -> Conditions {
+    let column = |field| match field {
+        "number" => Documents::NUMBER,
+        "state" => Readings::STANDING,
+        same => same,
+    };
+    filter.terms.iter().fold(Conditions::none(), |conditions, term| {
+        conditions.term(&Term { field: column(term.field), ..term.clone() })
+    })
 }
 
 fn passes(filter: &Filter, dependent: &pb::Dependent) -> bool {
@@ -222,8 +234,7 @@ impl DocumentService for TasksDoor {
         let call = Call::of(&request)?;
         let scope = call.scope(self.log.identity());
         let List { page, filter, as_of } = convert::list_documents(&scope, request.into_inner())?;
-        let conditions = Conditions::none().filter(&filter);
-        let listed = call.list::<Of<Documents>>(&self.views, as_of, &page, conditions).await?;
+        let listed = call.list::<Of<Documents>>(&self.views, as_of, &page, conditions(&filter)).await?;
         Ok(Response::new(pb::ListDocumentsResponse {
             documents: listed.rows.iter().map(|row| render::document(&row.columns.state, None)).collect(),
             next_page_token: listed.next_page_token,
@@ -253,9 +264,7 @@ impl DocumentService for TasksDoor {
     ) -> Result<Response<pb::ListReadingsResponse>, Status> {
         let call = Call::of(&request)?;
         let scope = call.scope(self.log.identity());
-        let (document, mut list) = convert::list_readings(&scope, request.into_inner())?;
-        let states = list.filter.terms.iter_mut().filter(|term| term.field == "state");
-        states.for_each(|term| term.field = Readings::STANDING);
+        let (document, list) = convert::list_readings(&scope, request.into_inner())?;
         let place = |row: &Kept<Readings>| row.columns.columns.place.clone();
         let parts = self.parts::<Readings>(&call, &document, list, place).await?;
         Ok(Response::new(pb::ListReadingsResponse {

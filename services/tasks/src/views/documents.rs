@@ -25,13 +25,18 @@ pub struct DocumentColumns {
     /// Who issued it.
     pub issuer: Option<String>,
     /// Its number.
-    pub number: Option<String>,
+    pub document_number: Option<String>,
+}
+
+impl Documents {
+    /// The column of the wire's `number`: that name is the rows'.
+    pub const NUMBER: &'static str = "document_number";
 }
 
 impl Resource for Documents {
     const NAME: &'static str = "documents";
     const VERSION: i64 = 1;
-    const COLUMNS: &'static [Column] = &[Column::text("issuer"), Column::text("number"), STATE];
+    const COLUMNS: &'static [Column] = &[Column::text("issuer"), Column::text(Self::NUMBER), STATE];
     type State = Entry;
     type Columns = DocumentColumns;
 
@@ -52,7 +57,7 @@ impl Resource for Documents {
     fn columns(entry: &Entry) -> Vec<(Period, DocumentColumns)> {
         let columns = DocumentColumns {
             issuer: entry.issuer.as_ref().map(ToString::to_string),
-            number: entry.number.as_ref().map(|number| number.value.to_string()),
+            document_number: entry.number.as_ref().map(|number| number.value.to_string()),
         };
         vec![(ALWAYS, columns)]
     }
@@ -122,7 +127,7 @@ pub struct ReadingColumns {
 }
 
 impl Readings {
-    /// The column of the wire's `state`; the column of that name is the folded state.
+    /// The column of the wire's `state`: that name is the folded state's.
     pub const STANDING: &'static str = "standing";
 }
 
