@@ -9,10 +9,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use duban_domain::agency::{AgencyCommand, AgencyKind};
 use duban_domain::caller::{Caller, PrincipalId, Role};
+use duban_domain::command::Context;
+use duban_domain::name::AgencyId;
+use duban_domain::text::Line;
 use duban_domain::{Tag, Timestamp};
 use duban_log::{
-    Append, AppendError, Clock, Condition, Ids, Log, LogOptions, NewEvent, Origin, SystemClock, SystemIds,
+    Append, AppendError, Clock, Condition, ExecuteError, Ids, Log, LogOptions, NewEvent, Origin, Request,
+    SystemClock, SystemIds,
 };
 
 const CLIENTS: [usize; 3] = [1, 64, 256];
@@ -38,6 +43,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!(
             "{clients} clients: {rate:.0} appends/s, p50 {p50:.0} µs, p99 {p99:.0} µs, CPU {cpu:.0} µs each"
         );
+    }
+    println!("and with a real command, decided on a folded subject:");
+    for clients in CLIENTS {
+        let (start, cpu) = (Instant::now(), cpu_time());
+        let tasks: Vec<_> = (0..clients).map(|_| tokio::spawn(commander(log.clone()))).collect();
+        let mut done = 0;
+        for task in tasks {
+            done += task.await??;
+        }
+        let rate = f64::from(done) / start.elapsed().as_secs_f64();
+        let cpu = cpu_since(cpu).as_secs_f64() * 1e6 / f64::from(done);
+        println!("{clients} clients: {rate:.0} commands/s, CPU {cpu:.0} µs each");
     }
     let (start, cpu) = (Instant::now(), cpu_time());
     let (mut after, mut bytes) = (0, 0);
@@ -91,6 +108,50 @@ async fn client_of(log: Log, client: usize) -> Result<Vec<Duration>, AppendError
         latencies.push(sent.elapsed());
     }
     Ok(latencies)
+}
+
+/// Registers agencies, and gives each some aliases.
+async fn commander(log: Log) -> Result<u32, ExecuteError> {
+    const ALIASES: u32 = 20;
+    let start: Timestamp = SystemClock.now();
+    let mut done = 0;
+    while SystemClock.now().duration_since(start).unsigned_abs() < LASTING {
+        let unique = SystemIds.identity().to_string();
+        let agency = AgencyId::from_id(&unique).expect("a uuid is an id");
+        let full_name = Line::parse(&unique).expect("a plain word");
+        let register = AgencyCommand::Register {
+            agency: Some(agency.clone()),
+            full_name,
+            kind: AgencyKind::ConstituentDepartment,
+            division_code: None,
+            superior: None,
+            credit_code: None,
+            aliases: vec![],
+        };
+        log.execute(&request(), register).await?;
+        for number in 0..ALIASES {
+            let alias = Line::parse(&format!("{unique} {number}")).expect("a plain word");
+            log.execute(&request(), AgencyCommand::AddAlias { agency: agency.clone(), alias }).await?;
+        }
+        done += 1 + ALIASES;
+    }
+    Ok(done)
+}
+
+fn request() -> Request {
+    let principal = PrincipalId::parse("bench").expect("a plain word");
+    Request {
+        caller: Caller { principal, role: Role::Supervisor, agency: None },
+        request_id: SystemIds.event(),
+        context: Context::default(),
+        effective_on: None,
+        etag: None,
+        validate_only: false,
+        rpc: "bench",
+        correlation: None,
+        causation: None,
+        trace_id: None,
+    }
 }
 
 fn append_of(client: usize, tag: Tag, last: u64) -> Append {

@@ -200,3 +200,16 @@ async fn a_full_queue_says_so() {
     assert!(answers[1..].iter().all(|answer| matches!(answer, Err(AppendError::QueueFull))), "{answers:?}");
     assert_eq!(log.head().await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn a_batch_knows_what_it_has_already_taken() {
+    let f = Fixture::new().await;
+    // On one thread they are all in one batch.
+    let twice = || async { f.log.append(support::conditional(1, &[&["a"]], &["a"], 0)).await };
+    let rival = f.log.append(support::conditional(2, &[&["a"]], &["a"], 0));
+    let (first, again, rival) = tokio::join!(twice(), twice(), rival);
+    let receipt = first.unwrap().receipt();
+    assert_eq!(again.unwrap(), Appended::Before(receipt));
+    assert!(matches!(rival, Err(AppendError::Conflict)));
+    check(&everything(&f.log).await);
+}

@@ -110,7 +110,12 @@ impl Database {
 
     /// The connection that writes.
     pub(crate) async fn writer(&self) -> Result<SqliteConnection, sqlx::Error> {
-        let options = self.options.clone().pragma("cache_size", (-WRITER_CACHE_KIB).to_string());
+        let options = self
+            .options
+            .clone()
+            .pragma("cache_size", (-WRITER_CACHE_KIB).to_string())
+            // What could undo a single statement would else go through a file.
+            .pragma("temp_store", "memory");
         SqliteConnection::connect_with(&options).await
     }
 

@@ -64,7 +64,7 @@ WHEN NEW.position <> (SELECT COALESCE(MAX(position), 0) + 1 FROM events)
 BEGIN SELECT RAISE(ROLLBACK, 'positions are dense'); END;
 
 CREATE TRIGGER events_filed AFTER INSERT ON events
-BEGIN INSERT INTO event_tags (tag, position) SELECT value ->> 0, NEW.position FROM json_each(NEW.tags); END;
+BEGIN INSERT OR ROLLBACK INTO event_tags (tag, position) SELECT value ->> 0, NEW.position FROM json_each(NEW.tags); END;
 ";
 
 /// Refuses to change or remove a row, for any reason.
