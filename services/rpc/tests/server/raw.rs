@@ -1,6 +1,7 @@
 //! Bytes and headers sent as they are: what no generated client would send, and without its own limits.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::HeaderMap;
@@ -9,8 +10,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tonic::Status;
 
-/// Sends a request as it is.
+/// Sends a request as it is, and waits for the whole answer, but not for ever.
 pub(crate) async fn http(request: http::Request<Full<Bytes>>) -> (http::response::Parts, HeaderMap) {
+    tokio::time::timeout(Duration::from_secs(10), answer(request)).await.expect("an answer in time")
+}
+
+async fn answer(request: http::Request<Full<Bytes>>) -> (http::response::Parts, HeaderMap) {
     let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let (parts, body) = client.request(request).await.unwrap().into_parts();
     let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
