@@ -47,10 +47,16 @@ impl Interceptor for Who {
     }
 }
 
+impl As {
+    /// Somebody in a role, perhaps for `agencies/{id}`, on any connection.
+    pub fn on(channel: Channel, actor: &str, role: &'static str, agency: Option<&str>) -> Self {
+        Self { channel, who: Who { actor: actor.to_owned(), role, agency: agency.map(ToOwned::to_owned) } }
+    }
+}
+
 impl Office {
     fn caller(&self, actor: &str, role: &'static str, agency: Option<&str>) -> As {
-        let who = Who { actor: actor.to_owned(), role, agency: agency.map(ToOwned::to_owned) };
-        As { channel: self.channel(), who }
+        As::on(self.channel(), actor, role, agency)
     }
 
     /// 督查.

@@ -3,8 +3,11 @@
 //! Everything is asked over gRPC. Each test ends with [`Office::verify`]: the log is dense and in order, and
 //! every view is what a rebuild from zero makes of it.
 
+mod acts;
 mod callers;
 mod commands;
+mod digests;
+mod process;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +22,7 @@ use tonic::transport::{Channel, Endpoint};
 
 pub use callers::As;
 pub use commands::*;
+pub use process::Process;
 pub use verify::{events, reason_of};
 
 /// The binary under test.
@@ -98,6 +102,11 @@ impl Office {
         self.channel.clone()
     }
 
+    /// Another connection to it.
+    pub fn connection(&self) -> Channel {
+        connect(self.running())
+    }
+
     /// The head of the log.
     pub async fn head(&self) -> u64 {
         self.running().log.head().await.expect("the log answers")
@@ -134,4 +143,10 @@ pub fn noon(day: &str) -> duban_domain::Timestamp {
     let day: Date = day.parse().expect("a date");
     let end = end_of(day);
     end.checked_sub(jiff::SignedDuration::from_hours(12)).expect("in range")
+}
+
+/// A connection on which the server may be only a little ahead of whoever reads.
+pub fn slow_connection(office: &Office) -> Channel {
+    let endpoint = Endpoint::from_shared(office.url()).expect("a URL");
+    endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535).connect_lazy()
 }

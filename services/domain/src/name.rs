@@ -249,7 +249,9 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in ["", "agencies/", "agencies/A", "agencies/-a", "agencies/a-", "agencies/a/b", "tasks/a", "a"] {
+        for text in
+            ["", "agencies/", "agencies/A", "agencies/-a", "agencies/a-", "agencies/a/b", "tasks/a", "a"]
+        {
             assert!(text.parse::<AgencyId>().is_err(), "{text}");
         }
         assert!(format!("agencies/{}", "a".repeat(64)).parse::<AgencyId>().is_err());

@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn a_date_is_written_one_way_and_within_bounds() {
         assert_eq!(parse_date("2026-02-28"), Some(date(2026, 2, 28)));
-        for bad in ["2026-02-29", "2026-2-28", "20260228", "1949-09-30", "2200-01-01", "", "2026-01-01T00:00"] {
+        for bad in ["2026-02-29", "2026-2-28", "20260228", "1949-09-30", "2200-01-01", "", "2026-01-01T00:00"]
+        {
             assert_eq!(parse_date(bad), None, "{bad}");
         }
     }

@@ -138,7 +138,7 @@ async fn open(service: Service, doors: Doors, log: &Log, views: &Views) -> Resul
                 .with(door!(CycleServiceServer::new(door.clone())))
                 .with(door!(ReportServiceServer::new(door)))
         }
-        Service::Audit => doors.with(door!(AuditServiceServer::new(duban_audit::AuditDoor::new(log)))),
+        Service::Audit => doors.with(door!(AuditServiceServer::new(duban_audit::AuditDoor::new(log.clone())))),
     })
 }
 

@@ -1,9 +1,12 @@
 //! An assignment's life, and who answers when, sentence by sentence and against a naive model.
 
+mod stored;
+
 use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
+use crate::agency::AgencyCommand;
 use crate::caller::{Caller, Role as CallerRole};
 use crate::rejection::Reason;
 use crate::task::{Outline, TaskEvent, Track, rule};
@@ -298,27 +301,35 @@ fn nth(day: i64) -> Date {
     START.saturating_add(day.days())
 }
 
-fn any_command() -> impl Strategy<Value = (AssignmentCommand, i64)> {
+/// What is asked at random: mostly something of an assignment, sometimes that an agency be dissolved.
+#[derive(Debug, Clone)]
+enum Asked {
+    Assignment(AssignmentCommand),
+    Dissolve(&'static str),
+}
+
+fn any_command() -> impl Strategy<Value = (Asked, i64)> {
     let ids = prop::sample::select(vec!["a", "b", "a-c", "b-c", "a-d", "a-c-d", "b-d", "c2", "d2"]);
     let agencies = prop::sample::select(vec![A, B, C, "agencies/d"]);
     let role = prop::sample::select(Role::ALL.to_vec());
     let day = 0i64..40;
-    (0..6, ids.clone(), ids, agencies, role, day.clone(), day).prop_map(
+    (0..8, ids.clone(), ids, agencies, role, day.clone(), day).prop_map(
         |(kind, id, other, agency, role, day, date)| {
             let command = match kind {
                 0 | 1 => reassign(id, agency),
                 2 => AssignmentCommand::Release { assignment: assignment(id) },
                 3 => assign(agency, role, (date > day).then(|| nth(date))),
                 4 => AssignmentCommand::ReinterpretRole { assignment: assignment(id), role },
-                _ => boundary(Some(id), Some(other), nth(date)),
+                5 | 6 => boundary(Some(id), Some(other), nth(date)),
+                _ => return (Asked::Dissolve(agency), day),
             };
-            (command, day)
+            (Asked::Assignment(command), day)
         },
     )
 }
 
 proptest! {
-    /// Invariants 2 and 4: whatever is asked, on any day at most one leads and each agency has at most one role;
+    /// Invariants 1, 2 and 4: whatever is asked, whoever answers is active on that day, on any day at most one leads and each agency has at most one role;
     /// the fold says what a naive reader says; and each earlier belief stays answerable.
     #[test]
     fn who_answers_is_what_a_naive_reader_says(commands in prop::collection::vec(any_command(), 1..25)) {
@@ -331,7 +342,11 @@ proptest! {
         }
         for (command, day) in commands {
             let before = given.events.len();
-            let when = given.clone().effective_on(nth(day)).when(command);
+            let asked = given.clone().effective_on(nth(day));
+            let when = match command {
+                Asked::Assignment(command) => asked.when(command),
+                Asked::Dissolve(agency) => asked.when(AgencyCommand::Dissolve { agency: name(agency) }),
+            };
             if when.outcome.is_err() {
                 continue;
             }
@@ -345,6 +360,12 @@ proptest! {
                 let mut expected: Vec<_> = expected.values().cloned().collect();
                 expected.sort();
                 let found = who(&given, nth(index as i64));
+                for (agency, _) in &found {
+                    let agency: AgencyId = name(&format!("agencies/{agency}"));
+                    let world = given.world([Subject::Agency(agency.clone())]);
+                    let day = Period::new(nth(index as i64), Some(nth(index as i64 + 1)));
+                    prop_assert!(world.agency(&agency).unwrap().active_over(day).is_ok());
+                }
                 prop_assert!(found.iter().filter(|(_, role)| *role == Role::Lead).count() <= 1);
                 prop_assert!(found.windows(2).all(|pair| pair[0].0 != pair[1].0));
                 prop_assert_eq!(found, expected);

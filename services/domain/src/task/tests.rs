@@ -1,5 +1,8 @@
 //! A task's life, sentence by sentence.
 
+mod life;
+mod stored;
+
 use jiff::civil::date;
 
 use super::*;

@@ -1,0 +1,81 @@
+//! The options of the server side: what to run, where, on which log.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+/// A service that the binary can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum Service {
+    /// 机构
+    Agencies,
+    /// 政策文件, 事项, 承办
+    Tasks,
+    /// 报送
+    Reports,
+    /// 审计
+    Audit,
+}
+
+impl Service {
+    /// Every service.
+    pub const ALL: [Service; 4] = [Service::Agencies, Service::Tasks, Service::Reports, Service::Audit];
+}
+
+/// How the server writes its own log lines to stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+// No doc comment here: it would become the command's own.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// Which services to run [default: all]
+    #[arg(env = "DUBAN_SERVICES", value_name = "SERVICES", value_enum, value_delimiter = ',')]
+    pub(crate) services: Vec<Service>,
+    /// Where to listen
+    #[arg(long, env = "DUBAN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7350")]
+    pub(crate) listen: SocketAddr,
+    /// The folder of the log and its views; made if absent
+    #[arg(long, env = "DUBAN_DATA", value_name = "DIR", default_value = "./duban-data")]
+    pub(crate) data: PathBuf,
+    /// Import the seeds, then say where it listens and three things to try
+    #[arg(long, env = "DUBAN_DEMO")]
+    pub(crate) demo: bool,
+    /// The folder of the seeds that --demo imports
+    #[arg(long, env = "DUBAN_SEEDS", value_name = "DIR", default_value = "./seeds")]
+    pub(crate) seeds: PathBuf,
+    /// Listen beyond loopback although anyone can claim to be anybody
+    #[arg(long, env = "DUBAN_INSECURE")]
+    pub(crate) insecure: bool,
+    /// How to write the server's own log lines
+    #[arg(long, env = "DUBAN_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Where to send traces over OTLP (gRPC); none are sent without
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
+}
+
+impl ServeArgs {
+    /// The services to run, each once, in their own order.
+    pub(crate) fn services(&self) -> Vec<Service> {
+        let asked = |service: &Service| self.services.is_empty() || self.services.contains(service);
+        Service::ALL.into_iter().filter(asked).collect()
+    }
+}
+
+// No doc comment here: it would become the command's own.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct RebuildArgs {
+    /// Which view [default: all]
+    #[arg(value_name = "VIEW")]
+    pub(crate) view: Option<String>,
+    /// The folder of the log and its views
+    #[arg(long, env = "DUBAN_DATA", value_name = "DIR", default_value = "./duban-data")]
+    pub(crate) data: PathBuf,
+}

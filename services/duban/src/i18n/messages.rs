@@ -1,0 +1,65 @@
+//! What the program itself says.
+
+use super::Text;
+
+macro_rules! messages {
+    ($($(#[$doc:meta])* $name:ident: $zh:literal, $en:literal;)*) => {
+        $($(#[$doc])* pub(crate) const $name: Text = Text { zh: $zh, en: $en };)*
+
+        #[cfg(test)]
+        pub(super) const ALL: &[Text] = &[$($name),*];
+    };
+}
+
+messages! {
+    ERROR: "错误：{}", "error: {}";
+    ERROR_WITH_REASON: "错误 {}：{}", "error {}: {}";
+    FIELD: "字段 {}：{}", "field {}: {}";
+    ABOUT: "对象：{}", "about: {}";
+    FACT: "{}：{}", "{}: {}";
+    REQUEST_ID: "请求号：{}", "request id: {}";
+    NEXT: "下一步：{}", "next: {}";
+
+    YES: "是", "yes";
+    NOTHING: "（无）", "(none)";
+    TEXT_OF: "（共{}行；用 -o json 查看全文）", "({} lines; -o json shows them)";
+
+    RECORDED: "已记录：第{}至{}号事件，{}", "recorded: events {} to {}, {}";
+    RECORDED_ONE: "已记录：第{}号事件，{}", "recorded: event {}, {}";
+    UNCHANGED: "没有变化，未写入；截至第{}号事件", "nothing changed, nothing written; as of position {}";
+    TRIED: "试算：未写入", "validated only: nothing written";
+    ANSWERED: "生效日 {}，据第{}号事件为止所知（{}）", "valid on {}, as known at position {} ({})";
+    NOTHING_KNOWN: "截至第{}号事件，系统尚无任何记录：空的结果不说明任何事实",
+        "nothing was known at position {}: an empty answer says nothing about the world";
+    FOLLOWED_TO: "最后一条是第{}号事件：用 --after {} 接着看", "the last event shown was {}: go on with --after {}";
+
+    SEED_WRONG: "种子文件有{}处错误，什么也没有写入：", "the seed has {} mistakes, nothing was written:";
+    SEED_WRONG_ONE: "种子文件有1处错误，什么也没有写入：", "the seed has a mistake, nothing was written:";
+    SEED_MORE: "……另有{}处", "... and {} more";
+    REHEARSAL_REFUSED: "{}：试演被拒绝，正式日志未动", "{}: refused in the rehearsal, the real log is as it was";
+    PLAY_REFUSED: "{}：被拒绝；此前的命令已经记录，改正后可再次导入",
+        "{}: refused; the commands before it are recorded, import again once it is mended";
+    REHEARSING: "试演", "rehearsing";
+    SENDING: "导入", "importing";
+    EVENTS_PROPOSED: "拟记录的事件", "Proposed events";
+    ANOMALIES: "异常", "Anomalies";
+    DRY_RUN: "试演完毕：{}条命令，{}个事件，{}处异常；正式日志未动",
+        "rehearsed {} commands: {} events, {} anomalies; the real log is as it was";
+    /// What to try, once the demo is there.
+    DEMO: "督办服务在 http://{} 。可以试试（另开一个终端）：\n  cargo run --release -- who qh-green-21\n  cargo run --release -- matrix --lang zh\n  cargo run --release -- event follow",
+        "duban listens on http://{}. Three things to try, in another terminal:\n  cargo run --release -- who qh-green-21\n  cargo run --release -- matrix --lang zh\n  cargo run --release -- event follow";
+    IMPORTED: "已导入 {}：{}条命令，新记录{}条，早已记录{}条",
+        "imported {}: {} commands, {} recorded now, {} there already";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_say_as_much() {
+        for text in ALL {
+            assert_eq!(text.zh.matches("{}").count(), text.en.matches("{}").count(), "{}", text.en);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The binary: see the library beside it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    duban::main()
+}

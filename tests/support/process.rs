@@ -1,0 +1,56 @@
+//! The binary as a process of its own, to be killed.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tonic::transport::{Channel, Endpoint};
+
+use super::DUBAN;
+
+/// A server in a process of its own.
+pub struct Process {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Process {
+    /// Starts it on a data folder and waits until it listens.
+    pub async fn start(data: &Path) -> Self {
+        let mut child = Command::new(DUBAN)
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
+            .arg(data)
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("its lines")).lines();
+        let mut said = String::new();
+        let address = loop {
+            let Ok(Some(line)) = lines.next_line().await else { panic!("it ended before it listened:\n{said}") };
+            let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(address) = entry["address"].as_str() {
+                break address.parse().expect("an address");
+            }
+            said.push_str(&line);
+        };
+        // Read on, or it would block once the pipe is full.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, address }
+    }
+
+    /// A connection to it.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).expect("a URL").connect_lazy()
+    }
+
+    /// kill -9.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it is killed");
+    }
+}
