@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
-use crate::i18n::{self, Lang, Text, messages};
+use crate::i18n::{Lang, Text, messages};
 pub(crate) use list::List;
 
 /// How answers are shown.
