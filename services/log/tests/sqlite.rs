@@ -139,10 +139,25 @@ const FAULT: &str = "
     BEGIN INSERT INTO promise VALUES (NEW.position); END;
 ";
 
+/// An event of type `fault.v1` fails as it is inserted: what a full disk does.
+const FAULT_AT_ONCE: &str = "
+    CREATE TRIGGER fault AFTER INSERT ON events WHEN NEW.type = 'fault.v1'
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+";
+
 #[tokio::test]
 async fn a_failing_commit_acknowledges_nothing_and_the_log_goes_on() {
+    the_log_goes_on_after(FAULT).await;
+}
+
+#[tokio::test]
+async fn a_failing_insert_acknowledges_nothing_and_the_log_goes_on() {
+    the_log_goes_on_after(FAULT_AT_ONCE).await;
+}
+
+async fn the_log_goes_on_after(fault: &'static str) {
     let f = Fixture::new().await;
-    tamper(&f, FAULT).await;
+    tamper(&f, fault).await;
     f.log.append(append(1, &[&["a"]])).await.unwrap();
     let mut bad = append(2, &[]);
     bad.events = vec![raw("fault.v1", &["a"], b"{}")];

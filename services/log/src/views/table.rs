@@ -40,10 +40,10 @@ impl Table {
         let columns = COMMON.into_iter().chain(own).collect::<Vec<_>>().join(", ");
         Self {
             insert: Insert::into(&format!("{name} ({columns})"), COMMON.len() + V::COLUMNS.len()),
+            // Driven by the list: one step into the primary key for each row that is closed.
             close: format!(
-                "UPDATE {name} SET known_to = (SELECT c.value ->> 1 FROM json_each($1) AS c
-                                               WHERE c.value ->> 0 = {name}.number)
-                 WHERE number IN (SELECT c.value ->> 0 FROM json_each($1) AS c)"
+                "UPDATE {name} SET known_to = c.value ->> 1 FROM json_each($1) AS c
+                 WHERE {name}.number = c.value ->> 0"
             )
             .into(),
             open_rows: format!(
@@ -68,7 +68,7 @@ impl Table {
         });
         let mut script = format!(
             "DROP TABLE IF EXISTS {name};
-             CREATE TABLE {name} (number BIGINT PRIMARY KEY, key TEXT NOT NULL, valid_from TEXT NOT NULL,
+             CREATE TABLE {name} (number INTEGER PRIMARY KEY, key TEXT NOT NULL, valid_from TEXT NOT NULL,
                  valid_to TEXT NOT NULL, known_from BIGINT NOT NULL, known_to BIGINT NOT NULL,
                  because TEXT NOT NULL{own});
              CREATE INDEX {view}_{generation}_key ON {name} (key, known_to);",
