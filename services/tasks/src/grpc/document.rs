@@ -58,10 +58,9 @@ impl TasksDoor {
         &self,
         call: &Call,
         document: &DocumentId,
-        list: List,
+        List { page, filter, as_of }: List,
         place: fn(&Kept<R>) -> String,
     ) -> Result<Parts<R::State>, Error> {
-        let List { page, filter, as_of } = list;
         let (mut snapshot, moment) =
             call.ask::<Of<Documents>>(&self.views, as_of, page.place.as_ref()).await?;
         let name = document.to_string();
