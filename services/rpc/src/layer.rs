@@ -239,3 +239,55 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
         Error::invalid_header("INVALID_TIMEOUT", "grpc-timeout is up to eight digits and one of H M S m u n")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use tonic_types::StatusExt as _;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A handler that has read a request id and then failed.
+    async fn failing(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        let admitted = request.extensions().get::<Admitted>().unwrap();
+        admitted.noted.request_id.set(Uuid::from_u128(7)).unwrap();
+        Ok(Status::from(Error::beyond_head(1)).into_http())
+    }
+
+    async fn asked(draining: bool) -> Status {
+        let token = CancellationToken::new();
+        let gate = Arc::new(Gate::new(&Quotas::default(), false, token.clone()));
+        if draining {
+            token.cancel();
+        }
+        let request = Request::post("/duban.audit.v1.AuditService/GetHead")
+            .header(header::CONTENT_TYPE, "application/grpc")
+            .header(caller::ACTOR, "a")
+            .header(caller::ROLE, "auditor")
+            .body(Body::empty());
+        let service = Gated { gate, inner: tower::service_fn(failing) };
+        let Ok(response) = service.oneshot(request.unwrap()).await;
+        Status::from_header_map(response.headers()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failure_names_the_request_that_the_handler_read() {
+        let status = asked(false).await;
+        assert_eq!(status.code(), Code::OutOfRange);
+        let metadata = status.get_error_details().error_info().unwrap().metadata.clone();
+        assert_eq!(metadata["request_id"], Uuid::from_u128(7).to_string());
+        assert_eq!(metadata["head"], "1");
+    }
+
+    #[tokio::test]
+    async fn while_the_server_drains_no_call_gets_in() {
+        let status = asked(true).await;
+        let details = status.get_error_details();
+        assert_eq!(
+            (status.code(), details.error_info().unwrap().reason.as_str()),
+            (Code::Unavailable, "DRAINING")
+        );
+        assert!(details.retry_info().is_some());
+    }
+}

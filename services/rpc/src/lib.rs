@@ -73,6 +73,7 @@ mod error;
 pub mod filter;
 mod layer;
 pub mod paging;
+mod parsers;
 mod query;
 mod rate;
 mod refusal;
