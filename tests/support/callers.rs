@@ -52,6 +52,11 @@ impl As {
     pub fn on(channel: Channel, actor: &str, role: &'static str, agency: Option<&str>) -> Self {
         Self { channel, who: Who { actor: actor.to_owned(), role, agency: agency.map(ToOwned::to_owned) } }
     }
+
+    /// What any client is made of.
+    pub fn service(&self) -> Client {
+        Client::new(self.channel.clone(), self.who.clone())
+    }
 }
 
 impl Office {

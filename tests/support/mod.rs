@@ -8,6 +8,7 @@ mod callers;
 mod commands;
 mod digests;
 mod process;
+mod raw;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use tonic::transport::{Channel, Endpoint};
 pub use callers::As;
 pub use commands::*;
 pub use process::Process;
+pub use raw::{Rpc, rpc, rpcs};
 pub use verify::{events, reason_of};
 
 /// The binary under test.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -20,15 +20,21 @@ pub struct Process {
 impl Process {
     /// Starts it on a data folder and waits until it listens.
     pub async fn start(data: &Path) -> Self {
-        let mut child = Command::new(DUBAN)
+        Self::start_with(data, |_| ()).await
+    }
+
+    /// The same, with the command made different.
+    pub async fn start_with(data: &Path, change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(DUBAN);
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
             .arg(data)
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the binary runs");
+            .kill_on_drop(true);
+        change(&mut command);
+        let mut child = command.spawn().expect("the binary runs");
         let mut lines = BufReader::new(child.stderr.take().expect("its lines")).lines();
         let mut said = String::new();
         let address = loop {
@@ -47,6 +53,14 @@ impl Process {
     /// A connection to it.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).expect("a URL").connect_lazy()
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill is there");
+        assert!(sent.success());
+        self.child.wait().await.expect("it ends")
     }
 
     /// kill -9.
