@@ -53,16 +53,12 @@ impl Log {
         let fingerprint = request.fingerprint(&command);
         let principal = request.caller.principal.as_str();
         command.complete(&Seed::of(self.identity().log, principal, request.request_id));
+        let turns = &self.inner.turns;
+        let mut turn = turns.join(&command.subject()).await;
         let mut kept = !request.validate_only;
         for _ in 0..ATTEMPTS_MAX {
             let facts = request.facts(self.now());
-            let mut basis = self.basis(&command, &facts, kept).await?;
-            let mut decision = command::decide(&command, &basis.world, &facts);
-            if !basis.fresh && !decision.as_ref().is_ok_and(|events| !events.is_empty()) {
-                basis = self.basis(&command, &facts, false).await?;
-                decision = command::decide(&command, &basis.world, &facts);
-            }
-            let decision = decision.and_then(|events| self.prepare(&command, &facts.context, events));
+            let (basis, decision) = self.decided(&command, &facts, kept).await?;
             let events = match decision {
                 Ok(events) if !request.validate_only => events,
                 answer => return self.unstored(request, command, fingerprint, basis, answer, &facts).await,
@@ -85,16 +81,33 @@ impl Log {
                 Err(AppendError::QueueFull) => return Err(ExecuteError::QueueFull),
                 Err(AppendError::Unavailable(cause)) => return Err(ExecuteError::Unavailable(cause)),
             }
+            if turn.is_none() {
+                turn = Some(turns.wait(&command.subject()).await);
+            }
         }
         Err(ExecuteError::Contention { attempts: ATTEMPTS_MAX })
     }
 
-    /// Folds what the command reads, until it needs no more; from what is `kept`, else all at one head.
-    async fn basis<C: Command>(&self, command: &C, facts: &Facts, kept: bool) -> Result<Basis, ExecuteError> {
-        let head = self.head().await?;
-        self.basis_at(command, facts, kept, head).await
+    /// Decides on kept folds if it may, and again on fresh ones unless that came to events.
+    async fn decided<C: Command>(
+        &self,
+        command: &C,
+        facts: &Facts,
+        kept: bool,
+    ) -> Result<(Basis, Result<Vec<(Proposed, NewEvent)>, Rejection>), ExecuteError> {
+        let basis = self.basis_at(command, facts, kept, self.head().await?).await?;
+        let decision = command::decide(command, &basis.world, facts)
+            .and_then(|events| self.prepare(command, &facts.context, events));
+        if basis.fresh || decision.as_ref().is_ok_and(|events| !events.is_empty()) {
+            return Ok((basis, decision));
+        }
+        let basis = self.basis_at(command, facts, false, self.head().await?).await?;
+        let decision = command::decide(command, &basis.world, facts)
+            .and_then(|events| self.prepare(command, &facts.context, events));
+        Ok((basis, decision))
     }
 
+    /// Folds what the command reads, until it needs no more; from what is `kept`, else all at one head.
     async fn basis_at<C: Command>(
         &self,
         command: &C,

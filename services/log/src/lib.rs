@@ -51,6 +51,8 @@
 //!   instant about which [`Log::position_at`] has answered. So "as known at T" names one position for ever.
 //! - **Within a batch, what conflicts with a neighbour is answered as a conflict** once the batch is durable,
 //!   instead of waiting for the next batch: it would conflict there too.
+//! - **Who loses a race for a subject queues for it**, within the process, instead of racing on: a busy subject
+//!   takes its commands one after the other, and none gives up while others go through.
 //! - **A commit that fails is told to all that were in it as "unknown"**, refusals among them: they may rest on
 //!   a neighbour that was not written.
 //! - **A view that stopped answers no query**, not even one about a position that it had reached.
@@ -66,6 +68,7 @@ pub mod follower;
 mod log;
 pub mod request;
 mod sqlite;
+mod turns;
 pub mod views;
 
 pub use append::{Append, Appended, Condition, LogIdentity, Origin, Receipt, StoredReceipt};

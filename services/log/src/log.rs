@@ -18,6 +18,7 @@ use crate::feed::{Decoded, Feed};
 use crate::folds::Folds;
 use crate::follower::Following;
 use crate::sqlite::{Bounds, Database, Folder, Reader, Writer, WriterOptions, prepare};
+use crate::turns::Turns;
 
 /// The most events in a page.
 pub const PAGE_EVENTS: usize = 1000;
@@ -78,6 +79,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) folds: Folds,
+    pub(crate) turns: Turns,
     pub(crate) decoded: Decoded,
     pub(crate) followers: Mutex<Vec<(Following, JoinHandle<()>)>>,
     pub(crate) closing: watch::Sender<bool>,
@@ -115,6 +117,7 @@ impl Log {
                 clock: options.clock,
                 ids: options.ids,
                 folds: Folds::default(),
+                turns: Turns::default(),
                 decoded: Decoded::default(),
                 followers: Mutex::default(),
                 closing: watch::Sender::new(false),
