@@ -163,6 +163,12 @@ fn gives_work(event: &Event) -> bool {
     }
 }
 
+/// An error and its causes, for whoever runs the system.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
+}
+
 /// What the calendar works with.
 struct Desk {
     log: Log,
@@ -195,7 +201,7 @@ impl Desk {
                 }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the calendar tries again");
-                    health.send_replace(Health::Failing(error.to_string()));
+                    health.send_replace(Health::Failing(in_full(&error)));
                     tokio::time::sleep(again).await;
                     again = (again * 2).min(AGAIN.1);
                 }
@@ -238,23 +244,36 @@ impl Desk {
     /// Crash anywhere: those opened answer again as they did, and are counted like the new ones.
     async fn enrol(&self, cycle: &Cycle) -> Result<(), CalendarError> {
         let cause = self.cause(cycle.opened_at).await?;
-        let mut obligations = 0;
+        let mut obligations: Result<u32, CalendarError> = Ok(0);
         for agency in self.candidates().await? {
-            let name = ObligationId::of(cycle.name, &agency);
-            // No hint of tasks: the rule finds them, and the same request must be the same whenever it is made.
-            let command = CycleCommand::OpenObligation { cycle: cycle.name, agency, tasks: vec![] };
-            let asked = Request { validate_only: true, ..self.request(&cause, &format!("open {name}")) };
-            let would_be = self.log.execute(&asked, command.clone()).await?;
-            if would_be.world.find_obligation(&name).is_none() {
-                continue;
-            }
-            let opened = self.log.execute(&Request { validate_only: false, ..asked }, command).await?;
-            obligations += u32::from(opened.world.find_obligation(&name).is_some());
+            // One agency's trouble holds up no other, but the cycle as a whole.
+            let opened = self.open_obligation(cycle, agency, &cause).await;
+            obligations = obligations.and_then(|so_far| Ok(so_far + u32::from(opened?)));
         }
+        let obligations = obligations?;
         let command = CycleCommand::Enrol { cycle: cycle.name, obligations };
         self.log.execute(&self.request(&cause, &format!("enrol {}", cycle.name)), command).await?;
         tracing::info!(cycle = %cycle.name, obligations, "every obligation of the cycle is open");
         Ok(())
+    }
+
+    /// Opens the agency's obligation, if it must report; whether it has one.
+    async fn open_obligation(
+        &self,
+        cycle: &Cycle,
+        agency: AgencyId,
+        cause: &Cause,
+    ) -> Result<bool, CalendarError> {
+        let name = ObligationId::of(cycle.name, &agency);
+        // No hint of tasks: the rule finds them, and the same request must be the same whenever it is made.
+        let command = CycleCommand::OpenObligation { cycle: cycle.name, agency, tasks: vec![] };
+        let asked = Request { validate_only: true, ..self.request(cause, &format!("open {name}")) };
+        let would_be = self.log.execute(&asked, command.clone()).await?;
+        if would_be.world.find_obligation(&name).is_none() {
+            return Ok(false);
+        }
+        let opened = self.log.execute(&Request { validate_only: false, ..asked }, command).await?;
+        Ok(opened.world.find_obligation(&name).is_some())
     }
 
     /// Whom to consider: every agency that ever led a task, in order of name.
@@ -310,7 +329,7 @@ impl Desk {
 
     /// A request for `purpose`, the same whenever it is made.
     fn request(&self, cause: &Cause, purpose: &str) -> Request {
-        // The literal is a principal id: a test says so.
+        // The literal is a principal id.
         let principal = PrincipalId::parse(PRINCIPAL).unwrap_or_else(|| unreachable!("{PRINCIPAL}"));
         Request {
             caller: Caller { principal, role: Role::System, agency: None },

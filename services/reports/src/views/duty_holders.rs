@@ -1,6 +1,6 @@
 //! The agencies that may have to report: whoever was ever given the lead of a task, on whichever days.
 
-use duban_domain::assignment::AssignmentEvent;
+use duban_domain::assignment::{AssignmentEvent, Role};
 use duban_domain::{Event, Recorded};
 use duban_log::views::ALWAYS;
 use duban_log::{Column, Poison, Row, View};
@@ -45,6 +45,6 @@ impl View for DutyHolders {
 /// The agencies that the event gives days in the lead.
 fn leads(event: &AssignmentEvent) -> Vec<String> {
     let edits = event.edits();
-    let leads = edits.iter().filter(|edit| edit.role.is_some_and(|role| role.leads()));
+    let leads = edits.iter().filter(|edit| edit.role.is_some_and(Role::leads));
     leads.map(|edit| edit.agency.to_string()).collect()
 }

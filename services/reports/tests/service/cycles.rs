@@ -7,8 +7,8 @@ use tonic::Code;
 use crate::requests::{CYCLE, DUE, asking, context, known_at, obligation, opening, report, valid_on};
 use crate::support::{Service, TODAY, auditor, coordinator, is, officer, said, supervisor, told};
 
-fn rule(id: &str) -> Option<Rule> {
-    Some(Rule { id: id.to_owned(), version: 1 })
+fn rule(id: &str) -> Rule {
+    Rule { id: id.to_owned(), version: 1 }
 }
 
 /// As it is right after it was opened at a position.
@@ -18,7 +18,7 @@ fn opened(at: u64) -> pb::Cycle {
         year: 2026,
         due_on: DUE.into(),
         holders_on: TODAY.into(),
-        rule: rule("every-lead"),
+        rule: Some(rule("every-lead")),
         coordinator: "agencies/fgw".into(),
         stage: pb::CycleStage::Opening.into(),
         obligation_count: 0,
@@ -62,7 +62,7 @@ async fn without_a_due_day_it_is_the_last_of_the_year() {
     let service = Service::start().await;
     let request = pb::OpenCycleRequest { due_on: None, rule: Some("first-named".into()), ..opening(2026) };
     let cycle = said(service.cycles.clone().open_cycle(coordinator(request)).await).cycle.unwrap();
-    assert_eq!((cycle.due_on.as_str(), cycle.rule), ("2026-12-31", rule("first-named")));
+    assert_eq!((cycle.due_on.as_str(), cycle.rule), ("2026-12-31", Some(rule("first-named"))));
     service.stop().await;
 }
 
@@ -155,7 +155,7 @@ async fn an_obligation_says_what_is_owed_and_why() {
         late: false,
         waiver_reason: None,
         missed_by: None,
-        rule: rule("every-lead"),
+        rule: Some(rule("every-lead")),
         etag: format!("\"{at:x}\""),
         because: vec![at],
     };
@@ -213,7 +213,7 @@ async fn administrators_have_no_business_here() {
     let administrator = crate::support::by("a", "sysadmin", "", asking(&report("czt"), None));
     let denied = is(Code::PermissionDenied, "ROLE_NOT_ALLOWED");
     assert_eq!(told(service.report(administrator).await), denied);
-    let waive = pb::WaiveObligationRequest { context: context(), obligation: obligation("czt") };
+    let waive = pb::WaiveObligationRequest { context: Some(context()), obligation: obligation("czt") };
     assert_eq!(told(service.waive(officer("czt", waive)).await), denied);
     service.stop().await;
 }

@@ -16,10 +16,10 @@ pub(crate) const CYCLE: &str = "cycles/2026";
 pub(crate) const DUE: &str = "2026-12-20";
 
 /// What a command carries, with a request id of its own.
-pub(crate) fn context() -> Option<CommandContext> {
+pub(crate) fn context() -> CommandContext {
     static REQUESTS: AtomicU64 = AtomicU64::new(1);
     let id = Uuid::from_u128(REQUESTS.fetch_add(1, Ordering::Relaxed).into());
-    Some(CommandContext { request_id: id.to_string(), reason: "因为".to_owned(), ..Default::default() })
+    CommandContext { request_id: id.to_string(), reason: "因为".to_owned(), ..Default::default() }
 }
 
 /// Valid on a day, as known now.
@@ -44,12 +44,12 @@ pub(crate) fn report(agency: &str) -> String {
 
 pub(crate) fn opening(year: u32) -> pb::OpenCycleRequest {
     let due_on = Some(format!("{year}-12-20"));
-    pb::OpenCycleRequest { context: context(), year, due_on, holders_on: None, rule: None }
+    pb::OpenCycleRequest { context: Some(context()), year, due_on, holders_on: None, rule: None }
 }
 
 pub(crate) fn drafting(agency: &str) -> pb::DraftReportRequest {
     pb::DraftReportRequest {
-        context: context(),
+        context: Some(context()),
         cycle: CYCLE.to_owned(),
         report_id: Some(format!("{agency}-2026")),
         items: vec![],
@@ -68,7 +68,7 @@ pub(crate) fn item(task: &str, progress: &str) -> pb::ReportItem {
 
 pub(crate) fn revising(report: &str, items: Vec<pb::ReportItem>) -> pb::ReviseReportRequest {
     pb::ReviseReportRequest {
-        context: context(),
+        context: Some(context()),
         report: Some(pb::Report { name: report.to_owned(), items, ..Default::default() }),
         update_mask: Some(FieldMask { paths: vec!["items".to_owned()] }),
     }
@@ -76,18 +76,22 @@ pub(crate) fn revising(report: &str, items: Vec<pb::ReportItem>) -> pb::ReviseRe
 
 pub(crate) fn returning(report: &str, words: &str) -> pb::ReturnReportRequest {
     let findings = vec![pb::Finding { task: None, text: words.to_owned() }];
-    pb::ReturnReportRequest { context: context(), report: report.to_owned(), findings }
+    pb::ReturnReportRequest { context: Some(context()), report: report.to_owned(), findings }
 }
 
 pub(crate) fn correcting(report: &str, id: &str) -> pb::CorrectReportRequest {
-    pb::CorrectReportRequest { context: context(), report: report.to_owned(), report_id: Some(id.to_owned()) }
+    pb::CorrectReportRequest {
+        context: Some(context()),
+        report: report.to_owned(),
+        report_id: Some(id.to_owned()),
+    }
 }
 
 /// A request that says nothing but which.
 macro_rules! step {
     ($($name:ident: $request:ident { $field:ident },)*) => {
         $(pub(crate) fn $name(name: &str) -> pb::$request {
-            pb::$request { context: context(), $field: name.to_owned() }
+            pb::$request { context: Some(context()), $field: name.to_owned() }
         })*
     };
 }

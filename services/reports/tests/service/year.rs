@@ -41,16 +41,9 @@ async fn on(service: &Service, day: &str) -> pb::Report {
     said(service.report(request).await).report.unwrap()
 }
 
-#[tokio::test]
-async fn a_report_is_returned_resubmitted_accepted_and_corrected() {
-    let service = Service::start().await;
-    service.with_three_agencies().await;
-    service.progress("plan", "czt", Level::Limited, "资金已下达").await;
-    service.open_cycle(2026).await;
-    service.tick().await;
-    let mut again: Again = vec![];
+/// From a draft that says what is known to its first submission.
+async fn drafted_and_submitted(service: &Service, again: &mut Again) {
     let name = report("czt");
-
     let drafted = call!(again, service.draft_report(czt, drafting("czt")));
     assert_eq!((drafted.stage(), drafted.round, drafted.drafted_on.as_str()), (Stage::Draft, 0, TODAY));
     assert_eq!((drafted.cycle.as_str(), drafted.agency.as_str()), (CYCLE, "agencies/czt"));
@@ -75,7 +68,11 @@ async fn a_report_is_returned_resubmitted_accepted_and_corrected() {
     let met = said(service.owed("czt", valid_on("2026-11-04")).await).obligation.unwrap();
     assert_eq!((met.state(), met.report.as_deref()), (pb::ObligationState::Met, Some(name.as_str())));
     assert_eq!(met.first_submitted_on.as_deref(), Some("2026-11-04"));
+}
 
+/// Received, and returned.
+async fn found_wanting(service: &Service, again: &mut Again) {
+    let name = report("czt");
     service.on("2026-11-05");
     let early = told(service.reports.clone().accept_report(coordinator(accepting(&name))).await);
     assert_eq!(early, is(Code::FailedPrecondition, "REPORT_STAGE"));
@@ -92,7 +89,11 @@ async fn a_report_is_returned_resubmitted_accepted_and_corrected() {
     assert_eq!(unmended, is(Code::FailedPrecondition, "REPORT_STAGE"));
     let still = said(service.owed("czt", valid_on("2026-11-06")).await).obligation.unwrap();
     assert_eq!(still.state(), pb::ObligationState::Met);
+}
 
+/// Revised, submitted a second time, and accepted.
+async fn mended_and_accepted(service: &Service, again: &mut Again) {
+    let name = report("czt");
     service.on("2026-11-07");
     let mended = call!(again, service.revise_report(czt, revising(&name, vec![item("fund", "已足额设立")])));
     assert_eq!((mended.stage(), mended.endorsed_on, mended.submitted_on), (Stage::Draft, None, None));
@@ -105,19 +106,37 @@ async fn a_report_is_returned_resubmitted_accepted_and_corrected() {
     assert_eq!((accepted.stage(), accepted.accepted_on.as_deref()), (Stage::Accepted, Some("2026-11-08")));
     let late_word = told(service.reports.clone().revise_report(czt(revising(&name, vec![]))).await);
     assert_eq!(late_word, is(Code::FailedPrecondition, "REPORT_STAGE"));
+}
 
+/// Corrected by another that is accepted in its turn.
+async fn corrected(service: &Service, again: &mut Again) {
+    let name = report("czt");
     service.on("2026-11-09");
     let correction = call!(again, service.correct_report(czt, correcting(&name, "czt-2026-b")));
     assert_eq!((correction.stage(), correction.corrects.as_deref()), (Stage::Draft, Some(name.as_str())));
-    assert_eq!(correction.items, accepted.items);
+    assert_eq!(correction.items, on(service, "2026-11-09").await.items);
     service.endorse("czt", &correction.name, "更正后的进展").await;
     service.submit("czt", &correction.name).await;
     service.accept(&correction.name).await;
-    let superseded = on(&service, "2026-11-09").await;
+    let superseded = on(service, "2026-11-09").await;
     assert_eq!(superseded.stage(), Stage::Superseded);
     assert_eq!(superseded.superseded_by.as_deref(), Some(correction.name.as_str()));
     let owed = said(service.owed("czt", valid_on("2026-11-09")).await).obligation.unwrap();
     assert_eq!((owed.state(), owed.report), (pb::ObligationState::Met, Some(correction.name)));
+}
+
+#[tokio::test]
+async fn a_report_is_returned_resubmitted_accepted_and_corrected() {
+    let service = Service::start().await;
+    service.with_three_agencies().await;
+    service.progress("plan", "czt", Level::Limited, "资金已下达").await;
+    service.open_cycle(2026).await;
+    service.tick().await;
+    let mut again: Again = vec![];
+    drafted_and_submitted(&service, &mut again).await;
+    found_wanting(&service, &mut again).await;
+    mended_and_accepted(&service, &mut again).await;
+    corrected(&service, &mut again).await;
 
     let stages = [
         ("2026-11-02", Stage::Draft, 0),
