@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 pub(crate) use fields::heading;
 pub(crate) use hints::hint;
-pub(crate) use terms::{term, word};
+pub(crate) use terms::{is_unspecified, term, word};
 
 /// A language of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

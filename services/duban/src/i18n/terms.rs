@@ -120,6 +120,11 @@ pub(crate) fn word(full: &str) -> Option<&'static str> {
     find(full).map(|(word, _)| word)
 }
 
+/// Whether it is an enum value that says nothing.
+pub(crate) fn is_unspecified(full: &str) -> bool {
+    TERMS.iter().any(|(prefix, _)| full.strip_prefix(prefix) == Some("UNSPECIFIED"))
+}
+
 fn find(full: &str) -> Option<(&'static str, &'static str)> {
     let values = TERMS.iter().filter_map(|(prefix, values)| Some((full.strip_prefix(prefix)?, values)));
     values.flat_map(|(rest, values)| values.iter().filter(move |(word, _)| *word == rest)).copied().next()

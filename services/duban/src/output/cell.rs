@@ -84,6 +84,8 @@ fn shown(lang: Lang, field: &str, value: &Value, between: &str) -> String {
         Value::Null | Value::Bool(false) => String::new(),
         Value::Bool(true) => messages::YES.of(lang).to_owned(),
         Value::Number(number) => number.to_string(),
+        // What a draft doesn't say yet.
+        Value::String(text) if i18n::is_unspecified(text) => String::new(),
         Value::String(_) if field.ends_with("At") => instant(value),
         Value::String(text) => i18n::term(lang, text).map_or_else(|| ids(text), str::to_owned),
         Value::Array(items) => {
@@ -134,6 +136,7 @@ mod tests {
     fn values_are_shown_for_people() {
         let zh = |field: &str, value: Value| brief(Lang::Zh, field, &value, IN_LIST);
         assert_eq!(zh("stage", json!("TASK_STAGE_IN_PROGRESS")), "推进中");
+        assert_eq!(zh("selfAssessment", json!("PROGRESS_LEVEL_UNSPECIFIED")), "");
         assert_eq!(zh("agency", json!("agencies/qh-energy")), "qh-energy");
         assert_eq!(zh("name", json!("tasks/t/assignments/a")), "t/a");
         assert_eq!(zh("title", json!("a/b")), "a/b");
