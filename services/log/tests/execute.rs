@@ -157,6 +157,16 @@ async fn a_refusal_rests_on_what_others_have_written() {
     check(&everything(&f.log).await);
 }
 
+#[tokio::test]
+async fn what_is_kept_and_stale_is_read_anew() {
+    let f = Fixture::new().await;
+    f.log.execute(&call(1), register(Some("finance"), "one")).await.unwrap();
+    f.log.append(support::domain::unruled(2, &support::domain::renamed("finance", "two"))).await.unwrap();
+    let outcome = f.log.execute(&call(3), add_alias("finance", "three")).await.unwrap();
+    assert_eq!(outcome.position, 3);
+    assert!(names(&outcome, "finance").contains(&"two".to_owned()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_request_a_hundred_times_at_once_has_one_answer() {
     let f = Fixture::new().await;

@@ -44,6 +44,7 @@ pub(crate) async fn unrelated_appends_all_go_through(f: &Fixture) {
             for round in 0..10 {
                 let one = conditional(id * 100 + round, &[&[&own, "duty:busy"]], &[&own], last);
                 last = log.append(one).await.unwrap().receipt().last;
+                assert!(log.head().await.unwrap() >= last, "who was answered finds it below the head");
             }
         });
     }
