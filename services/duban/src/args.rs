@@ -25,17 +25,15 @@ pub(crate) use client::ClientArgs;
 pub(crate) use client::ROLES;
 pub(crate) use event::{EventCommand, Follow, Listing};
 pub use serve::Service;
-pub(crate) use serve::{LogFormat, RebuildArgs, ServeArgs};
+pub(crate) use serve::{DEFAULT_LISTEN, LogFormat, RebuildArgs, ServeArgs};
+
+/// What a script needs to know.
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 another failure, 2 usage, 3 not found, 4 not allowed, \
+    5 conflict or precondition, 6 unavailable, 7 verification failed";
 
 /// duban (督办): who answers for what, since when, and how we know.
 #[derive(Debug, Parser)]
-#[command(
-    name = "duban",
-    version,
-    propagate_version = true,
-    max_term_width = 110,
-    subcommand_required = true
-)]
+#[command(name = "duban", version, max_term_width = 110, after_long_help = EXIT_CODES)]
 pub(crate) struct Cli {
     // How to reach the services and how to show what they answer.
     #[command(flatten, next_help_heading = "Client options")]
@@ -46,6 +44,8 @@ pub(crate) struct Cli {
 }
 
 /// What to do.
+// Made once, when the program starts: its size is nobody's cost.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the services on a log in a folder

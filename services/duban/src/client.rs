@@ -114,7 +114,7 @@ impl Client {
         method: &MethodDescriptor,
         message: &DynamicMessage,
     ) -> Result<DynamicMessage, Status> {
-        let mut request = self.request(identity, message)?;
+        let mut request = signed(identity, message)?;
         request.set_timeout(self.timeout);
         let mut grpc = server.grpc();
         grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
@@ -132,7 +132,7 @@ impl Client {
         let server = self.server(method)?;
         tracing::debug!(rpc = method.full_name(), server = server.url, "calling");
         let opened = async {
-            let request = self.request(identity, message)?;
+            let request = signed(identity, message)?;
             let mut grpc = server.grpc();
             grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
             grpc.server_streaming(request, path(method)?, DynamicCodec::of(method)).await
@@ -148,21 +148,18 @@ impl Client {
             .or_else(|| self.servers.iter().find(|server| server.package.is_none()))
             .ok_or_else(|| Failure::Usage(format!("no server is known for {package}")))
     }
+}
 
-    fn request(
-        &self,
-        identity: &Identity,
-        message: &DynamicMessage,
-    ) -> Result<Request<DynamicMessage>, Status> {
-        let mut request = Request::new(message.clone());
-        let headers = request.metadata_mut();
-        headers.insert(duban_rpc::ACTOR, header(&identity.actor)?);
-        headers.insert(duban_rpc::ROLE, header(&identity.role)?);
-        if let Some(agency) = &identity.agency {
-            headers.insert(duban_rpc::AGENCY, header(agency)?);
-        }
-        Ok(request)
+/// A message with who sends it.
+fn signed(identity: &Identity, message: &DynamicMessage) -> Result<Request<DynamicMessage>, Status> {
+    let mut request = Request::new(message.clone());
+    let headers = request.metadata_mut();
+    headers.insert(duban_rpc::ACTOR, header(&identity.actor)?);
+    headers.insert(duban_rpc::ROLE, header(&identity.role)?);
+    if let Some(agency) = &identity.agency {
+        headers.insert(duban_rpc::AGENCY, header(agency)?);
     }
+    Ok(request)
 }
 
 fn connect(package: Option<&'static str>, url: &str) -> Result<Server, Failure> {

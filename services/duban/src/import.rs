@@ -12,6 +12,7 @@ mod problem;
 mod seed;
 mod table;
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -31,12 +32,12 @@ use seed::Seed;
 /// How long one command may take in the rehearsal.
 const REHEARSAL: Duration = Duration::from_secs(30);
 
-/// All services on a log that is gone when this is dropped.
+/// All services on a log of their own, in this process.
 pub(crate) struct Throwaway {
-    /// A way to them; nothing listens outside of this process.
+    /// A way to them.
     pub(crate) channel: Channel,
-    /// Keeps them running.
-    pub(crate) guard: Box<dyn Send>,
+    /// Stops them and throws the log away. Awaited before the program ends, or the folder would stay.
+    pub(crate) end: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// Checks a seed, plays it into the throw-away log that `throwaway` starts, and then either shows what it
@@ -50,23 +51,35 @@ pub(crate) async fn run(
     let seed = Seed::load(&args.seed).map_err(Failure::Seed)?;
     let checked = check::all(&seed).map_err(Failure::Seed)?;
 
-    let Throwaway { channel, guard } = throwaway.await?;
-    let rehearsal = Client::within(channel, REHEARSAL);
-    play::all(&checked, &rehearsal, Stage::Rehearsal, printer).await?;
+    let Throwaway { channel, end } = throwaway.await?;
+    let rehearsed = rehearse(&checked, channel, args.dry_run, printer).await;
+    end.await;
+    rehearsed?;
     if args.dry_run {
-        let session = Session { client: rehearsal, identity: checked.first_principal()? };
-        show(&checked, &session, printer).await?;
-        drop(guard);
         return Ok(());
     }
-    drop(guard);
 
-    let played = play::all(&checked, client, Stage::Real, printer).await?;
+    let played = play::all(&checked, client, Stage::Real, printer.lang()).await?;
     let name = &seed.manifest.document;
     let said = messages::IMPORTED.with(printer.lang(), &[name, &played.all(), &played.new, &played.there]);
     let outcome =
         json!({ "document": name, "commands": played.all(), "new": played.new, "there": played.there });
     printer.outcome(&said, &outcome)
+}
+
+/// Plays a seed into the throw-away log, and shows what that recorded if asked.
+async fn rehearse(
+    checked: &Checked<'_>,
+    channel: Channel,
+    shown: bool,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let client = Client::within(channel, REHEARSAL);
+    play::all(checked, &client, Stage::Rehearsal, printer.lang()).await?;
+    if shown {
+        show(checked, &Session { client, identity: checked.first_principal()? }, printer).await?;
+    }
+    Ok(())
 }
 
 /// Shows what the rehearsal recorded: every event, and the damage of the document.

@@ -145,13 +145,6 @@ impl Printer {
         Ok(())
     }
 
-    /// A bar on stderr for `steps` steps; nothing is drawn where nobody looks.
-    pub(crate) fn progress(&self, title: &'static str, steps: usize) -> ProgressBar {
-        let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}");
-        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(title)
-    }
-
     /// Says on stderr why a command failed and what to do. Nothing is left to do if even that fails.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         let _ = self.out.flush();
@@ -191,6 +184,13 @@ impl Printer {
         list::csv_line(&mut self.out, &keys)?;
         list::csv_line(&mut self.out, &cells)
     }
+}
+
+/// A bar on stderr for `steps` steps; nothing is drawn where nobody looks.
+pub(crate) fn progress(title: &'static str, steps: usize) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(title)
 }
 
 #[cfg(test)]

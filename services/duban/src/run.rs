@@ -2,6 +2,7 @@
 
 mod events;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -57,7 +58,8 @@ async fn act(cli: Cli, printer: &mut Printer) -> Result<(), Failure> {
 fn trace(verbose: bool) {
     if verbose {
         let filter = tracing_subscriber::EnvFilter::new("duban=debug");
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        lines.with_ansi(std::io::stderr().is_terminal()).without_time().init();
     }
 }
 

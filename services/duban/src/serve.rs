@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Endpoint;
 
-use crate::args::{ImportArgs, ServeArgs};
+use crate::args::{DEFAULT_LISTEN, ImportArgs, ServeArgs};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::i18n::messages;
@@ -49,7 +49,14 @@ async fn demo(seeds: &Path, running: &Running, printer: &mut Printer) -> Result<
     for seed in folders(seeds)? {
         import::run(&ImportArgs { seed, dry_run: false }, &client, throwaway(), printer).await?;
     }
-    printer.say(&messages::DEMO.with(printer.lang(), &[&running.address]))?;
+    let address = running.address;
+    // Where clients look by themselves they needn't be told.
+    let server = if address.to_string() == DEFAULT_LISTEN {
+        String::new()
+    } else {
+        format!(" --server http://{address}")
+    };
+    printer.say(&messages::DEMO.with(printer.lang(), &[&address, &server, &server, &server]))?;
     printer.flush()
 }
 
@@ -64,26 +71,19 @@ fn folders(seeds: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
     Ok(found)
 }
 
-/// All services on a log in a temporary folder, gone when its guard is dropped.
+/// All services on a log in a temporary folder, gone when it has ended.
 pub(crate) async fn throwaway() -> Result<Throwaway, Failure> {
-    let folder = tempfile::tempdir().map_err(|error| Failure::other(format!("no temporary folder: {error}")))?;
+    let folder =
+        tempfile::tempdir().map_err(|error| Failure::other(format!("no temporary folder: {error}")))?;
     let running = start(Settings::new(folder.path())).await.map_err(|error| cannot_start(&error))?;
     let channel = channel(running.address)?;
-    Ok(Throwaway { channel, guard: Box::new(Guard(Some((running, folder)))) })
-}
-
-/// Ends a server in this process, and removes its folder only after it.
-struct Guard(Option<(Running, tempfile::TempDir)>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let Some((running, folder)) = self.0.take() else { return };
+    let end = Box::pin(async move {
         running.stop();
-        tokio::spawn(async move {
-            running.ended().await.ok();
-            drop(folder);
-        });
-    }
+        // What it says at its end is of no use: its log is thrown away.
+        running.ended().await.ok();
+        drop(folder);
+    });
+    Ok(Throwaway { channel, end })
 }
 
 fn channel(address: SocketAddr) -> Result<tonic::transport::Channel, Failure> {

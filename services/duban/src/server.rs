@@ -17,7 +17,9 @@ use duban_proto::tasks::v1::assignment_service_server::AssignmentServiceServer;
 use duban_proto::tasks::v1::document_service_server::DocumentServiceServer;
 use duban_proto::tasks::v1::responsibility_service_server::ResponsibilityServiceServer;
 use duban_proto::tasks::v1::task_service_server::TaskServiceServer;
+use duban_reports::Health;
 use duban_rpc::{Doors, Options, Quotas, ServeError, Server, door};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
@@ -114,6 +116,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
     }
     watch_health(&server.health(), &services, &views);
+    if let Some(calendar) = &calendar {
+        watch_calendar(server.health(), calendar.health());
+    }
     let (address, stop) = (server.address(), CancellationToken::new());
     let serving = tokio::spawn(server.serve(doors, stop.clone().cancelled_owned()));
     Ok(Running { address, log, views, stop, serving, calendar })
@@ -181,6 +186,25 @@ fn watch_health(health: &HealthReporter, services: &[Service], views: &Views) {
             });
         }
     }
+}
+
+/// Cycles are not served well while what they owe can't be opened or marked missed; they are again once it can.
+fn watch_calendar(health: HealthReporter, mut calendar: watch::Receiver<Health>) {
+    let cycles = CycleServiceServer::<duban_reports::ReportsDoor>::NAME;
+    tokio::spawn(async move {
+        while calendar.changed().await.is_ok() {
+            let now = calendar.borrow_and_update().clone();
+            let status = match now {
+                Health::Well => ServingStatus::Serving,
+                Health::Failing(why) => {
+                    tracing::error!(why, "the calendar fails and tries again");
+                    ServingStatus::NotServing
+                }
+                Health::Stopped => return,
+            };
+            health.set_service_status(cycles, status).await;
+        }
+    });
 }
 
 impl Running {

@@ -108,7 +108,8 @@ pub(crate) struct Alias {
     #[arg(value_parser = names::agency)]
     agency: String,
     /// The other name
-    alias: String,
+    #[serde(rename = "alias")]
+    text: String,
     #[command(flatten)]
     context: Context,
 }

@@ -66,6 +66,7 @@ pub(crate) struct ListAssignments {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Assign {
+    /// Which task
     #[arg(value_parser = names::task)]
     task: String,
     /// Who
@@ -86,6 +87,7 @@ pub(crate) struct Assign {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Contest {
+    /// Which assignment
     #[arg(value_name = "TASK/ASSIGNMENT", value_parser = names::assignment)]
     assignment: String,
     /// 退办理由: why your agency is not the one to answer
@@ -97,6 +99,7 @@ pub(crate) struct Contest {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Reassign {
+    /// Which assignment
     #[arg(value_name = "TASK/ASSIGNMENT", value_parser = names::assignment)]
     assignment: String,
     /// Who takes over
@@ -114,6 +117,7 @@ pub(crate) struct Reassign {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Reinterpret {
+    /// Which assignment
     #[arg(value_name = "TASK/ASSIGNMENT", value_parser = names::assignment)]
     assignment: String,
     /// The other role

@@ -55,6 +55,7 @@ impl DocumentCommand {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Dependents {
+    /// Which reading
     #[arg(value_name = "DOCUMENT/READING", value_parser = names::reading)]
     reading: String,
     #[command(flatten)]
@@ -64,6 +65,7 @@ pub(crate) struct Dependents {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Identify {
+    /// Which document
     #[arg(value_parser = names::document)]
     document: String,
     /// 发文字号: its number
@@ -78,6 +80,7 @@ pub(crate) struct Identify {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct RecordAnomaly {
+    /// Which document
     #[arg(value_parser = names::document)]
     document: String,
     /// The id to be [default: the server makes one]
@@ -104,6 +107,7 @@ pub(crate) struct RecordAnomaly {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Adopt {
+    /// Which document
     #[arg(value_parser = names::document)]
     document: String,
     /// The id to be [default: the server makes one]

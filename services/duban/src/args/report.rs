@@ -103,6 +103,7 @@ impl Draft {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Revise {
+    /// Which report
     #[arg(value_parser = names::report)]
     report: String,
     #[command(flatten)]
@@ -120,6 +121,7 @@ impl Revise {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Return {
+    /// Which report
     #[arg(value_parser = names::report)]
     report: String,
     /// 退回意见: what is wrong, of one task or of the whole; may be repeated
@@ -131,6 +133,7 @@ pub(crate) struct Return {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Correct {
+    /// Which report
     #[arg(value_parser = names::report)]
     report: String,
     /// The correction's id [default: the server makes one]

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+/// Where the server listens, and clients look for it, unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7350";
+
 /// A service that the binary can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub enum Service {
@@ -39,7 +42,7 @@ pub(crate) struct ServeArgs {
     #[arg(env = "DUBAN_SERVICES", value_name = "SERVICES", value_enum, value_delimiter = ',')]
     pub(crate) services: Vec<Service>,
     /// Where to listen
-    #[arg(long, env = "DUBAN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7350")]
+    #[arg(long, env = "DUBAN_LISTEN", value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
     /// The folder of the log and its views; made if absent
     #[arg(long, env = "DUBAN_DATA", value_name = "DIR", default_value = "./duban-data")]

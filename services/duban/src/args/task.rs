@@ -100,6 +100,7 @@ pub(crate) struct Propose {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Dispatch {
+    /// Which task
     #[arg(value_parser = names::task)]
     task: String,
     /// An agency and its role (lead, co-lead, responsible, supporting); may be repeated
@@ -111,6 +112,7 @@ pub(crate) struct Dispatch {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Progress {
+    /// Which task
     #[arg(value_parser = names::task)]
     task: String,
     /// How far, in your agency's own judgement
@@ -128,6 +130,7 @@ pub(crate) struct Progress {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Verify {
+    /// Which task
     #[arg(value_parser = names::task)]
     task: String,
     /// How far, as verified
@@ -142,6 +145,7 @@ pub(crate) struct Verify {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct RequestClosure {
+    /// Which task
     #[arg(value_parser = names::task)]
     task: String,
     /// Why it is done
@@ -156,6 +160,7 @@ pub(crate) struct RequestClosure {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Complete {
+    /// Which task
     #[arg(value_parser = names::task)]
     task: String,
     /// 办结结论: why it counts as done

@@ -155,10 +155,11 @@ pub(crate) struct Finding {
 /// Parses `TEXT` or `TASK=TEXT`.
 pub(crate) fn finding(text: &str) -> Result<Finding, String> {
     let named = text.split_once('=').and_then(|(task, text)| Some((names::task(task).ok()?, text)));
-    Ok(match named {
-        Some((task, text)) => Finding { task: Some(task), text: text.to_owned() },
-        None => Finding { task: None, text: text.to_owned() },
-    })
+    let (task, text) = named.map_or((None, text), |(task, text)| (Some(task), text));
+    if text.is_empty() {
+        return Err("TEXT or TASK=TEXT is expected".to_owned());
+    }
+    Ok(Finding { task, text: text.to_owned() })
 }
 
 /// What a report says of one task.

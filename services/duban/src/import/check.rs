@@ -73,6 +73,7 @@ impl Checked<'_> {
 /// Checks all of a seed.
 pub(super) fn all(seed: &Seed) -> Result<Checked<'_>, Vec<Problem>> {
     let mut problems = Problems::default();
+    text::check(seed, &mut problems);
     let plays = seed.commands.iter().filter_map(|command| match play(seed, command) {
         Ok(play) => Some(play),
         Err(reason) => {
@@ -81,10 +82,12 @@ pub(super) fn all(seed: &Seed) -> Result<Checked<'_>, Vec<Problem>> {
         }
     });
     let checked = Checked { seed, plays: plays.collect() };
-    text::check(seed, &mut problems);
-    citations::check(&checked, &mut problems);
-    tasks::check(&checked, &mut problems);
-    order::check(&checked, &mut problems);
+    // What a command that can't be read would have said is no mistake of the others.
+    if checked.plays.len() == seed.commands.len() {
+        citations::check(&checked, &mut problems);
+        tasks::check(&checked, &mut problems);
+        order::check(&checked, &mut problems);
+    }
     problems.or(checked)
 }
 

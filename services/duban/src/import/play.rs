@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::check::Checked;
 use crate::client::{Client, schema};
 use crate::failure::Failure;
-use crate::i18n::messages;
-use crate::output::Printer;
+use crate::i18n::{Lang, messages};
+use crate::output;
 
 const HEAD: &str = "duban.audit.v1.AuditService/GetHead";
 /// How often the progress bar is drawn anew while a command takes its time.
@@ -41,14 +41,14 @@ pub(super) async fn all(
     checked: &Checked<'_>,
     client: &Client,
     stage: Stage,
-    printer: &Printer,
+    lang: Lang,
 ) -> Result<Played, Failure> {
     let before = head(checked, client).await?;
     let title = match stage {
         Stage::Rehearsal => messages::REHEARSING,
         Stage::Real => messages::SENDING,
     };
-    let bar = printer.progress(title.of(printer.lang()), checked.plays.len());
+    let bar = output::progress(title.of(lang), checked.plays.len());
     bar.enable_steady_tick(TICK);
     let mut played = Played::default();
     for play in &checked.plays {

@@ -177,8 +177,7 @@ fn read(folder: &Path, name: &str) -> Result<String, Problem> {
     let bytes = std::fs::read(folder.join(name))
         .map_err(|error| problem(name, 1, format!("the file can't be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        let line =
-            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
         problem(name, line, "the bytes are no UTF-8")
     })?;
     for (index, line) in text.split('\n').enumerate() {

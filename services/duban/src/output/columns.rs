@@ -41,14 +41,11 @@ pub(super) const LIVE: &[u16] = &[8, 19, 12, 33, 16, 24];
 
 /// The columns of a list; of one that is not in the table, the fields of its first item.
 pub(super) fn of(list: &str, items: &[serde_json::Value]) -> Vec<String> {
-    let known = COLUMNS.iter().find(|(name, _)| *name == list);
-    match known {
-        Some((_, paths)) => paths.iter().map(|path| (*path).to_owned()).collect(),
-        None => {
-            let first = items.first().and_then(serde_json::Value::as_object);
-            first.map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
-        }
+    if let Some((_, paths)) = COLUMNS.iter().find(|(name, _)| *name == list) {
+        return paths.iter().map(|path| (*path).to_owned()).collect();
     }
+    let first = items.first().and_then(serde_json::Value::as_object);
+    first.map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

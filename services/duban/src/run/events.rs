@@ -1,19 +1,24 @@
 //! The log's streams: events listed, shown and followed as they come.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tonic::Code;
 
 use super::Session;
 use crate::args::{Follow, Listing};
 use crate::client::{Stream, schema};
-use crate::failure::{Failure, Refusal};
+use crate::failure::Failure;
 use crate::i18n::messages;
 use crate::output::{List, Printer};
 
 const READ: &str = "duban.audit.v1.AuditService/Read";
 const SUBSCRIBE: &str = "duban.audit.v1.AuditService/Subscribe";
 const HEAD: &str = "duban.audit.v1.AuditService/GetHead";
-/// How often a broken subscription is taken up again without an event in between.
+/// How often a broken subscription is taken up again without progress in between.
 const RESUMED_MAX: u32 = 5;
+/// How long to wait for a server that is away.
+const RESUME_PAUSE: Duration = Duration::from_secs(2);
 
 /// Why a subscription's stream ended.
 enum Ended {
@@ -75,22 +80,23 @@ impl Session {
         let mut resumed = 0;
         let failure = loop {
             let before = cursor.clone();
-            match self.follow_once(follow, &mut cursor, &mut list).await {
-                Ok(Ended::Done) => return list.end(),
-                Ok(Ended::Resume) => {}
-                Err(failure) if !drained(&failure) => break failure,
-                Err(failure) if resumed == RESUMED_MAX => break failure,
-                Err(_) => {}
-            }
+            let ended = self.follow_once(follow, &mut cursor, &mut list).await;
             resumed = if before == cursor { resumed + 1 } else { 0 };
-            if resumed > RESUMED_MAX {
-                break Failure::other("the server ends the subscription again and again");
+            match ended {
+                Ok(Ended::Done) => return list.end(),
+                Ok(Ended::Resume) if resumed <= RESUMED_MAX => {}
+                Ok(Ended::Resume) => {
+                    break Failure::other("the server ends the subscription again and again");
+                }
+                Err(failure) if resumed <= RESUMED_MAX && is_passing(&failure) => {
+                    tokio::time::sleep(RESUME_PAUSE).await;
+                }
+                Err(failure) => break failure,
             }
         };
         list.end()?;
         let position = cursor["position"].as_str().unwrap_or_default();
-        let said = messages::FOLLOWED_TO.with(printer.lang(), &[&position, &position]);
-        printer.note(&said)?;
+        printer.note(&messages::FOLLOWED_TO.with(printer.lang(), &[&position, &position]))?;
         Err(failure)
     }
 
@@ -142,10 +148,7 @@ fn events(said: &mut Value) -> Vec<Value> {
     said.get_mut("events").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default()
 }
 
-/// Whether the server ended a stream only to end itself: another one may take it up.
-fn drained(failure: &Failure) -> bool {
-    let Failure::Refused(refusal) = failure else { return false };
-    let Refusal { status, .. } = refusal.as_ref();
-    status.code() == tonic::Code::Unavailable
-        && tonic_types::StatusExt::get_details_retry_info(status).is_some()
+/// Whether the server is only away for a while, say because it is started anew.
+fn is_passing(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused(refusal) if refusal.status.code() == Code::Unavailable)
 }

@@ -43,18 +43,15 @@ fn cited(checked: &Checked<'_>, play: &Play<'_>, problems: &mut Problems) {
                 continue;
             }
         };
-        let from = citation.cell.as_deref().map_or(0, |cell| read.get(cell).copied().unwrap_or_default());
-        match text[from..].find(&citation.text) {
-            Some(at) => {
-                if let Some(cell) = &citation.cell {
-                    read.insert(cell, from + at + citation.text.len());
-                }
-            }
-            None => {
-                let reason =
-                    format!("“{}” doesn't stand on line {} in that order", citation.text, citation.line);
-                problems.add(&play.command.place(), reason);
-            }
+        let cell = citation.cell.as_deref();
+        let from = cell.and_then(|cell| read.get(cell)).copied().unwrap_or_default();
+        let Some(at) = text[from..].find(&citation.text) else {
+            let reason = format!("“{}” doesn't stand on line {} in that order", citation.text, citation.line);
+            problems.add(&play.command.place(), reason);
+            continue;
+        };
+        if let Some(cell) = cell {
+            read.insert(cell, from + at + citation.text.len());
         }
     }
 }

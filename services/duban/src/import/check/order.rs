@@ -140,7 +140,7 @@ fn counted(checked: &Checked<'_>, problems: &mut Problems) {
                 problems.add(&manifest.place(expected), reason);
             }
             None => {
-                problems.add(&Place::new(MANIFEST, 1), format!("[expect] lacks {what}: there are {count}"))
+                problems.add(&Place::new(MANIFEST, 1), format!("[expect] lacks {what}: there are {count}"));
             }
         }
     }

@@ -90,9 +90,9 @@ fn dispatched(
     }
     let separator = &checked.seed.manifest.text.separator;
     for group in cites.chunk_by(|one, next| one.line == next.line && one.cell == next.cell) {
-        let cited = group.iter().map(|citation| citation.text.as_str()).collect::<Vec<_>>().join(separator);
+        let names = group.iter().map(|citation| citation.text.as_str()).collect::<Vec<_>>().join(separator);
         let text = text_at(checked.seed, group[0].line, group[0].cell.as_deref())?;
-        if !text.ends_with(&cited) {
+        if !text.ends_with(&names) {
             return Err(format!("line {} has other agencies than those cited: {text}", group[0].line));
         }
     }
