@@ -182,7 +182,8 @@ pub fn decide(command: &impl Command, world: &World, facts: &Facts) -> Result<Ve
         }
     }
     for reading in &facts.context.readings {
-        world.document(reading.document())?.reading_in_force(reading)?;
+        let absent = || Rejection::new(Reason::ReadingNotFound, reading, "is not there");
+        world.find_document(reading.document()).ok_or_else(absent)?.reading_in_force(reading)?;
     }
     command.decide(world, facts)
 }
