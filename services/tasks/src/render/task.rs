@@ -1,6 +1,6 @@
 //! A task on the wire.
 
-use duban_domain::task::{Stage, Task, Track};
+use duban_domain::task::{ClosureRequest, Stage, Task, Track};
 use duban_domain::world::etag;
 use duban_domain::{Date, Span};
 use duban_proto::tasks::v1 as pb;
@@ -13,7 +13,8 @@ pub(crate) fn task(task: &Task, day: Date, contested: bool) -> pb::Task {
     let mut because = vec![task.proposed_at];
     because.extend(now.iter().flat_map(|span| span.because.iter().copied()));
     because.extend(task.verified.on(day).iter().flat_map(|span| span.because.iter().copied()));
-    because.extend(task.self_assessed.values().filter_map(|said| said.on(day)).flat_map(|s| s.because.clone()));
+    because
+        .extend(task.self_assessed.values().filter_map(|said| said.on(day)).flat_map(|s| s.because.clone()));
     because.sort_unstable();
     because.dedup();
     let stage_on_day = now.map(|span| span.value);
@@ -33,7 +34,7 @@ pub(crate) fn task(task: &Task, day: Date, contested: bool) -> pb::Task {
         milestones: outline.milestones.iter().map(milestone).collect(),
         self_assessed: self_assessed(task, day),
         verified: task.verified.on(day).map(verification),
-        closure_request: task.closure_request.as_ref().filter(|asked| asked.on <= day).map(closure_request),
+        closure_request: pending(task, day, stage_on_day).map(closure_request),
         completion: task.completion.as_ref().filter(|done| done.on <= day).map(|done| completion(done, day)),
         last_return: task.last_return.as_ref().filter(|back| back.on <= day).map(|back| pb::TaskReturn {
             reason: back.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -44,6 +45,12 @@ pub(crate) fn task(task: &Task, day: Date, contested: bool) -> pb::Task {
         etag: etag(task.last),
         because,
     }
+}
+
+/// The request for closure, while nobody has judged it: the task itself keeps the last one, whoever judged it.
+fn pending(task: &Task, day: Date, stage_on_day: Option<Stage>) -> Option<&ClosureRequest> {
+    let asked = task.closure_request.as_ref().filter(|asked| asked.on <= day);
+    asked.filter(|_| stage_on_day == Some(Stage::ClosureRequested))
 }
 
 pub(crate) fn stage(stage: Stage) -> pb::TaskStage {
@@ -98,7 +105,7 @@ fn verification(span: &Span<duban_domain::task::Verification>) -> pb::Verificati
     }
 }
 
-fn closure_request(asked: &duban_domain::task::ClosureRequest) -> pb::ClosureRequest {
+fn closure_request(asked: &ClosureRequest) -> pb::ClosureRequest {
     pb::ClosureRequest {
         statement: asked.statement.to_string(),
         evidence: values::evidence(&asked.evidence),
