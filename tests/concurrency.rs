@@ -22,7 +22,9 @@ fn client(office: &Office, number: usize) -> As {
 }
 
 /// Does all of it at once, each in a task of its own; what came of it, in the order given.
-async fn at_once<T: Send + 'static>(all: impl IntoIterator<Item: Future<Output = T> + Send + 'static>) -> Vec<T> {
+async fn at_once<T: Send + 'static>(
+    all: impl IntoIterator<Item: Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
     let tasks: Vec<_> = all.into_iter().map(tokio::spawn).collect();
     join_all(tasks).await.into_iter().map(|done| done.expect("no panic")).collect()
 }
@@ -90,7 +92,8 @@ async fn the_outcome_of_64_at_once_is_one_of_the_serial_ones() {
     // In the order in which they were written, one at a time, on another log.
     let serial = Office::open().await;
     prepared(&serial, TASKS).await;
-    let mut order: Vec<(u64, usize, bool)> = unrelated.iter().enumerate().map(|(n, at)| (*at, n, false)).collect();
+    let mut order: Vec<(u64, usize, bool)> =
+        unrelated.iter().enumerate().map(|(n, at)| (*at, n, false)).collect();
     order.extend(leads.iter().enumerate().filter_map(|(n, at)| Some((*at.as_ref().ok()?, n, true))));
     order.sort_unstable();
     for (at, number, leads) in order {
@@ -213,9 +216,15 @@ async fn what_is_unique_goes_to_one() {
                 // Half of them are new and half are renamed.
                 if number % 2 == 0 {
                     let id = format!("r{round}-{number}");
-                    client.register_agency(from("2026-01-01"), Some(&id), &name).await.map(|reply| reply.agency)
+                    client
+                        .register_agency(from("2026-01-01"), Some(&id), &name)
+                        .await
+                        .map(|reply| reply.agency)
                 } else {
-                    client.rename(from("2026-01-01"), &format!("a{number:02}"), &name).await.map(|reply| reply.agency)
+                    client
+                        .rename(from("2026-01-01"), &format!("a{number:02}"), &name)
+                        .await
+                        .map(|reply| reply.agency)
                 }
             }
         }))
@@ -227,7 +236,8 @@ async fn what_is_unique_goes_to_one() {
             assert_eq!(reason_of(status), (Code::AlreadyExists, "NAME_TAKEN".to_owned()));
         }
         let request = agencies::ResolveNameRequest { text: name, as_of: None, consistency: None };
-        let resolved = office.auditor().agencies().resolve_name(request).await.expect("resolved").into_inner();
+        let resolved =
+            office.auditor().agencies().resolve_name(request).await.expect("resolved").into_inner();
         assert_eq!(resolved.outcome(), agencies::NameOutcome::Resolved);
         let candidate = resolved.candidates.into_iter().next().and_then(|one| one.agency).expect("one");
         assert_eq!(candidate.name, bearers[0]);

@@ -80,7 +80,9 @@ async fn a_subscription_starts_delivers_the_past_catches_up_and_goes_on_live() {
     let office = Office::open().await;
     office.register_agencies(&["a", "b", "c"]).await;
     let mut subscriber = Subscriber::new(&office.auditor(), after(None)).await.expect("subscribed");
-    let Frame::Started(started) = subscriber.frame().await.expect("a frame") else { panic!("first: started") };
+    let Frame::Started(started) = subscriber.frame().await.expect("a frame") else {
+        panic!("first: started")
+    };
     assert_eq!((started.head, subscriber.position()), (3, 0));
     assert!(matches!(subscriber.frame().await.expect("a frame"), Frame::Events(_)));
     assert_eq!(subscriber.positions(), [1, 2, 3]);
@@ -102,7 +104,8 @@ async fn a_cursor_is_exclusive_and_whoever_keeps_it_goes_on_from_there() {
     office.register_agencies(&["a", "b", "c", "d", "e"]).await;
     let log = identity(&office).await;
     for from in 0..=5 {
-        let mut resumed = Subscriber::new(&office.auditor(), after(at(log.clone(), from))).await.expect("subscribed");
+        let mut resumed =
+            Subscriber::new(&office.auditor(), after(at(log.clone(), from))).await.expect("subscribed");
         resumed.frame().await.expect("started");
         assert_eq!(resumed.position(), from, "started says from where it goes on");
         resumed.until(5).await;
@@ -122,7 +125,8 @@ async fn a_cursor_of_another_log_or_beyond_the_head_is_refused() {
         LogIdentity { log: other.log, epoch: ours.epoch.clone() },
     ];
     for log in foreign {
-        let refused = Subscriber::new(&office.auditor(), after(at(log.clone(), 1))).await.err().expect("refused");
+        let refused =
+            Subscriber::new(&office.auditor(), after(at(log.clone(), 1))).await.err().expect("refused");
         assert_eq!(reason_of(&refused), (Code::FailedPrecondition, "OTHER_LOG".to_owned()));
         let details = tonic_types::StatusExt::get_error_details(&refused);
         let said = format!("{:?}", details.error_info().expect("details").metadata);
@@ -135,7 +139,9 @@ async fn a_cursor_of_another_log_or_beyond_the_head_is_refused() {
     }
     let beyond = Subscriber::new(&office.auditor(), after(at(ours, 2))).await.err().expect("refused");
     assert_eq!(reason_of(&beyond), (Code::OutOfRange, "POSITION_BEYOND_HEAD".to_owned()));
-    for (who, allowed) in [(office.supervisor(), true), (office.coordinator("a"), true), (office.agency("a"), false)] {
+    for (who, allowed) in
+        [(office.supervisor(), true), (office.coordinator("a"), true), (office.agency("a"), false)]
+    {
         assert_eq!(Subscriber::new(&who, after(None)).await.is_ok(), allowed);
     }
     office.verify().await;
@@ -169,7 +175,8 @@ async fn a_filter_lets_through_what_it_names_and_the_cursor_moves_on_all_the_sam
         assert!(subscriber.positions().is_sorted());
         assert!(subscriber.events.iter().all(|event| all.contains(event)));
     }
-    let misspelt = audit::SubscribeRequest { filter: Some(filter(&["task.propsed.v1"], &[])), ..Default::default() };
+    let misspelt =
+        audit::SubscribeRequest { filter: Some(filter(&["task.propsed.v1"], &[])), ..Default::default() };
     let refused = Subscriber::new(&office.auditor(), misspelt).await.err().expect("refused");
     assert_eq!(refused.code(), Code::InvalidArgument, "it would wait for ever");
     office.verify().await;
@@ -240,7 +247,8 @@ async fn a_draining_server_ends_with_a_cursor_from_which_the_next_goes_on() {
     assert_eq!(reason_of(&status), (Code::Unavailable, "DRAINING".to_owned()));
     assert!(matches!(last, Some(Frame::Checkpoint(_))), "the last frame is a cursor: {last:?}");
     office.register_agencies(&["d"]).await;
-    let mut resumed = Subscriber::new(&office.auditor(), after(before.cursor.clone())).await.expect("subscribed");
+    let mut resumed =
+        Subscriber::new(&office.auditor(), after(before.cursor.clone())).await.expect("subscribed");
     resumed.until(4).await;
     let mut all = before.positions();
     all.extend(resumed.positions());

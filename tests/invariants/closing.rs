@@ -4,7 +4,7 @@
 use duban_proto::tasks::v1::TaskStage as Stage;
 use tonic::Code;
 
-use crate::support::{As, Office, context};
+use crate::support::{As, Office, because, context};
 
 /// A supervisor who belongs to an agency.
 fn supervisor_of(office: &Office, id: &str) -> As {
@@ -79,8 +79,7 @@ async fn nobody_of_an_assigned_agency_completes_or_strikes_off() {
         let theirs = supervisor_of(&office, party);
         office.refuses(duty, theirs.strike_off(context(), name)).await;
     }
-    let agency = office.agency("fgw").complete(context(), "t");
-    office.refuses("ROLE_NOT_ALLOWED", agency).await;
+    office.refuses("ROLE_NOT_ALLOWED", office.agency("fgw").complete(context(), "t")).await;
     office.register_agencies(&["gxt"]).await;
     supervisor_of(&office, "gxt").strike_off(context(), name).await.expect("no party to it");
     office.verify().await;
@@ -91,7 +90,7 @@ async fn nobody_of_an_assigned_agency_completes_or_strikes_off() {
 async fn a_returned_task_is_asked_for_anew() {
     let office = closing().await;
     let one = office.supervisor();
-    one.give_back(crate::support::because("证据不足"), "tasks/t").await.expect("returned");
+    one.give_back(because("证据不足"), "tasks/t").await.expect("returned");
     office.refuses("TASK_STAGE", one.complete(context(), "t")).await;
     assert_eq!(stage(&office, "t").await, Stage::InProgress);
     let again = As::on(office.channel(), "another-officer", "agency", Some("agencies/fgw"));

@@ -20,12 +20,16 @@ async fn a_request_is_answered_the_same_and_written_once() {
     let task = supervisor.propose(made.clone(), None).await.expect("proposed");
     let acknowledged = own.take(taken.clone(), &assignment("t", "fgw")).await.expect("taken");
     let assign = ("t", "czt");
-    let given = supervisor.assign(assigned.clone(), assign, "czt", Role::CoLead, None).await.expect("assigned");
+    let given =
+        supervisor.assign(assigned.clone(), assign, "czt", Role::CoLead, None).await.expect("assigned");
 
     // What each is about changes, the clock moves on, the server starts anew.
     let id = agency.agency.as_ref().expect("an agency").name.trim_start_matches("agencies/").to_owned();
     supervisor.rename(context(), &id, "有名机构").await.expect("renamed");
-    supervisor.withdraw(because("不办了"), &task.task.as_ref().expect("a task").name).await.expect("withdrawn");
+    supervisor
+        .withdraw(because("不办了"), &task.task.as_ref().expect("a task").name)
+        .await
+        .expect("withdrawn");
     own.contest(context(), ("t", "fgw"), "不归我").await.expect("contested");
     supervisor.release(from("2026-03-01"), &assignment("t", "czt")).await.expect("released");
     office.on("2026-08-01");
@@ -141,28 +145,43 @@ async fn a_refused_command_leaves_the_log_as_it_was() {
     office.refuses("AGENCY_EXISTS", supervisor.register_agency(context(), Some("fgw"), "别名")).await;
     office.refuses("NAME_TAKEN", supervisor.register_agency(context(), Some("x"), "机构fgw")).await;
     office.refuses("NAME_TAKEN", supervisor.rename(context(), "czt", "机构fgw")).await;
-    office.refuses("ETAG_MISMATCH", supervisor.withdraw(with(|c| {
-        c.etag = "\"1\"".to_owned();
-        c.reason = "撤销".to_owned();
-    }), "tasks/t")).await;
-    office.refuses("READING_NOT_FOUND", supervisor.release(with(|c| {
-        c.readings = vec!["documents/d/readings/r".to_owned()];
-    }), &name)).await;
+    office
+        .refuses(
+            "ETAG_MISMATCH",
+            supervisor.withdraw(
+                with(|c| {
+                    c.etag = "\"1\"".to_owned();
+                    c.reason = "撤销".to_owned();
+                }),
+                "tasks/t",
+            ),
+        )
+        .await;
+    office
+        .refuses(
+            "READING_NOT_FOUND",
+            supervisor.release(
+                with(|c| {
+                    c.readings = vec!["documents/d/readings/r".to_owned()];
+                }),
+                &name,
+            ),
+        )
+        .await;
     office.refuses("TASK_STAGE", supervisor.complete(context(), "t")).await;
     office.refuses("STEP_IN_FUTURE", own.request_closure(from("2026-03-03"), "t")).await;
     office.refuses("STEP_BEFORE_LAST", own.request_closure(from("2026-03-01"), "t")).await;
     office.refuses("OUTSIDE_PERIOD", supervisor.release(from("2025-12-31"), &name)).await;
-    office.refuses("BOUNDARY_MISMATCH", async {
-        supervisor.correct_boundary(because("误"), "t", (Some("fgw"), None), "2026-02-01").await
-    }).await;
+    let edge = supervisor.correct_boundary(because("误"), "t", (Some("fgw"), None), "2026-02-01");
+    office.refuses("BOUNDARY_MISMATCH", edge).await;
     office.refuses("ASSIGNMENT_STAGE", supervisor.uphold(context(), &name)).await;
-    office.refuses("DUE_IN_PAST", async {
-        office.coordinator("fgw").open_cycle(context(), 2026, Some("2026-03-01")).await
-    }).await;
+    let coordinator = office.coordinator("fgw");
+    office.refuses("DUE_IN_PAST", coordinator.open_cycle(context(), 2026, Some("2026-03-01"))).await;
 
     // A trial shows what would be, without a receipt, and writes nothing either.
     let trial = with(|c| c.validate_only = true);
-    let shown = own.record(trial.clone(), "t", ProgressLevel::Complete, "试").await.expect("it would be taken");
+    let shown =
+        own.record(trial.clone(), "t", ProgressLevel::Complete, "试").await.expect("it would be taken");
     assert!(shown.receipt.is_none() && shown.task.is_some_and(|task| task.self_assessed.len() == 1));
     let no = own.record(trial, "absent", ProgressLevel::Complete, "试").await.expect_err("no such task");
     assert_eq!(reason_of(&no).1, "TASK_NOT_FOUND");

@@ -67,6 +67,10 @@ async fn replay(source: &Path, position: u64) -> (TempDir, Digests) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log.db");
     std::fs::copy(source.join("log.db"), &path).expect("copied");
+    // What SQLite has not folded in yet stands beside it.
+    if source.join("log.db-wal").exists() {
+        std::fs::copy(source.join("log.db-wal"), folder.path().join("log.db-wal")).expect("copied");
+    }
     truncate(&path, position).await;
     let log = Log::open(LogOptions::new(folder.path())).await.expect("a log");
     assert_eq!(log.head().await.expect("a head"), position);
@@ -87,7 +91,8 @@ async fn truncate(path: &Path, position: u64) {
     let tables = [("events", "position"), ("event_tags", "position"), ("receipts", "last_position")];
     let mut script = "PRAGMA synchronous = OFF;".to_owned();
     for (table, column) in tables {
-        script += &format!("DROP TRIGGER {table}_no_delete; DELETE FROM {table} WHERE {column} > {position};");
+        script +=
+            &format!("DROP TRIGGER {table}_no_delete; DELETE FROM {table} WHERE {column} > {position};");
     }
     sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut copy).await.expect("cut");
     copy.close().await.expect("closed");
@@ -99,7 +104,8 @@ async fn connect(path: &Path) -> SqliteConnection {
 
 /// The rows of a view that were known at a position, every column but the row number and the end of knowing.
 async fn rows(views: &mut SqliteConnection, view: &str, position: u64) -> Vec<String> {
-    let sql = format!("SELECT name FROM pragma_table_info('{view}') WHERE name NOT IN ('number', 'known_to')");
+    let sql =
+        format!("SELECT name FROM pragma_table_info('{view}') WHERE name NOT IN ('number', 'known_to')");
     let columns: Vec<String> =
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *views).await.expect("columns");
     assert!(columns.len() > 4, "{view}: {columns:?}");
@@ -126,7 +132,10 @@ async fn something_of_everything(office: &Office, live: &mut Live) {
         live.note(office).await;
     }
     let parties = ("t", "jtt");
-    supervisor.assign(from("2026-01-10"), parties, "jtt", Role::Supporting, Some("2026-12-01")).await.expect("assigned");
+    supervisor
+        .assign(from("2026-01-10"), parties, "jtt", Role::Supporting, Some("2026-12-01"))
+        .await
+        .expect("assigned");
     live.note(office).await;
     office.agency("jtt").contest(context(), parties, "职责不符").await.expect("contested");
     live.note(office).await;

@@ -66,7 +66,11 @@ async fn an_accepted_report_changes_only_by_correction() {
     own.revise(context(), name, &[("t", "更正后的进展")]).await.expect("revised");
     own.endorse(context(), name).await.expect("endorsed");
     own.submit(context(), name).await.expect("submitted");
-    assert_eq!(own.get_report(report).await.expect("a report").stage(), Stage::Accepted, "until it is accepted");
+    assert_eq!(
+        own.get_report(report).await.expect("a report").stage(),
+        Stage::Accepted,
+        "until it is accepted"
+    );
     coordinator.receive(context(), name).await.expect("received");
     coordinator.accept(context(), name).await.expect("accepted");
     let old = own.get_report(report).await.expect("a report");

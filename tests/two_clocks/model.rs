@@ -54,7 +54,8 @@ pub(super) struct Progress {
 
 /// The same, as the wire says it.
 pub(super) fn progress(task: &tasks::Task) -> Progress {
-    let level = |level: call::ProgressLevel| level.as_str_name().trim_start_matches("PROGRESS_LEVEL_").to_owned();
+    let level =
+        |level: call::ProgressLevel| level.as_str_name().trim_start_matches("PROGRESS_LEVEL_").to_owned();
     let said = task.self_assessed.iter();
     Progress {
         stage: task.stage().as_str_name().trim_start_matches("TASK_STAGE_").to_owned(),
@@ -131,7 +132,8 @@ fn said(at: u64, event: &Value) -> Vec<Said> {
             let (loses, gains) = if was < now { ("later", "earlier") } else { ("earlier", "later") };
             let moved = (was.clone().min(now.clone()), Some(was.max(now)));
             let gained = Some(role(&data["role"]));
-            let sides = [(loses, None), (gains, gained)].into_iter().filter(|(side, _)| data[*side].is_object());
+            let sides =
+                [(loses, None), (gains, gained)].into_iter().filter(|(side, _)| data[*side].is_object());
             sides.map(|(side, role)| one(&data[side], moved.clone(), role)).collect()
         }
         _ => vec![],
@@ -150,8 +152,10 @@ impl Model {
 
     /// Every day on which an event says that something begins or ends, and the day before it.
     pub(super) fn edges(&self) -> Vec<String> {
-        let of_said = self.said.iter().flat_map(|said| [Some(said.from.clone()), said.until.clone()]).flatten();
-        let edges: BTreeSet<String> = of_said.chain(self.events.iter().map(|e| e.effective_on.clone())).collect();
+        let of_said =
+            self.said.iter().flat_map(|said| [Some(said.from.clone()), said.until.clone()]).flatten();
+        let edges: BTreeSet<String> =
+            of_said.chain(self.events.iter().map(|e| e.effective_on.clone())).collect();
         let yesterday = |day: &String| {
             let day: jiff::civil::Date = day.parse().expect("a date");
             day.yesterday().expect("a date").to_string()
@@ -160,8 +164,9 @@ impl Model {
     }
 
     /// The events up to a position: where, of which type, from which day, saying what.
-    fn until(&self, position: u64) -> impl DoubleEndedIterator<Item = (&audit::Event, &str, &Value)> {
-        let known = self.events.iter().zip(&self.bodies).take_while(move |(event, _)| event.position <= position);
+    fn until(&self, position: u64) -> impl Iterator<Item = (&audit::Event, &str, &Value)> {
+        let known =
+            self.events.iter().zip(&self.bodies).take_while(move |(event, _)| event.position <= position);
         known.map(|(event, body)| (event, event.r#type.as_str(), &body["event"]["data"]))
     }
 
@@ -269,6 +274,14 @@ impl Model {
         (!progress.stage.is_empty()).then_some(progress)
     }
 
+    /// The positions at the ends of the days on which something was recorded, and 0 before the first.
+    pub(super) fn ends_of_days(&self) -> Vec<u64> {
+        let days =
+            self.events.iter().map(|event| (day_of(event.recorded_at.expect("a time")), event.position));
+        let ends: BTreeMap<String, u64> = days.collect();
+        std::iter::once(0).chain(ends.into_values()).collect()
+    }
+
     /// The last position of which the time of recording passes.
     pub(super) fn last_recorded(&self, passes: impl Fn(prost_types::Timestamp) -> bool) -> u64 {
         let recorded = self.events.iter().filter(|event| passes(event.recorded_at.expect("a time")));
@@ -324,7 +337,8 @@ impl Model {
 
     /// An explanation gives the events behind its fields, those and no others, as they stand in the log.
     pub(super) fn check_explained(&self, explained: &audit::ExplainResponse, position: u64) {
-        let behind: BTreeSet<u64> = explained.fields.iter().flat_map(|field| field.positions.clone()).collect();
+        let behind: BTreeSet<u64> =
+            explained.fields.iter().flat_map(|field| field.positions.clone()).collect();
         let given: Vec<u64> = explained.events.iter().map(|event| event.position).collect();
         assert_eq!(given, behind.into_iter().collect::<Vec<_>>(), "{}", explained.name);
         assert!(!given.is_empty() && given.iter().all(|&at| at <= position), "{}", explained.name);

@@ -42,7 +42,10 @@ async fn handed_over(office: &Office) {
     let supervisor = office.supervisor();
     supervisor.uphold(context(), &assignment("t", "a-d")).await.expect("upheld");
     supervisor.release(from("2023-02-01"), &assignment("t", "a-d")).await.expect("released");
-    supervisor.assign(from("2023-02-01"), ("t", "f"), "f", Role::Lead, Some("2024-01-01")).await.expect("assigned");
+    supervisor
+        .assign(from("2023-02-01"), ("t", "f"), "f", Role::Lead, Some("2024-01-01"))
+        .await
+        .expect("assigned");
 }
 
 /// 2023: that d had handed over to e inside the period that has ended; the date is corrected twice.
@@ -53,9 +56,15 @@ async fn dated_back(office: &Office) {
     let period = handed.assignment.expect("the new one").period.expect("days");
     assert_eq!(period.until.as_deref(), Some("2023-02-01"), "it ends where that period ended");
     let sides = (Some("a-d"), Some("d-e"));
-    supervisor.correct_boundary(because("公文签发日期有误"), "t", sides, "2022-07-20").await.expect("corrected");
+    supervisor
+        .correct_boundary(because("公文签发日期有误"), "t", sides, "2022-07-20")
+        .await
+        .expect("corrected");
     office.on("2023-07-01");
-    supervisor.correct_boundary(because("以会议纪要为准"), "t", sides, "2022-10-15").await.expect("corrected");
+    supervisor
+        .correct_boundary(because("以会议纪要为准"), "t", sides, "2022-10-15")
+        .await
+        .expect("corrected");
     // The outer end: up to where the next begins, and not into it.
     let end = (Some("f"), None);
     let longer = supervisor.correct_boundary(because("有误"), "t", end, "2023-12-01").await;
@@ -80,7 +89,10 @@ async fn planned_ahead(office: &Office) {
     office.dispatch("u", "2024-01-15", &["g", "e"]).await;
     office.acknowledge("u", "g").await;
     let supervisor = office.supervisor();
-    supervisor.assign(from("2024-03-01"), ("u", "f"), "f", Role::Supporting, Some("2024-09-01")).await.expect("assigned");
+    supervisor
+        .assign(from("2024-03-01"), ("u", "f"), "f", Role::Supporting, Some("2024-09-01"))
+        .await
+        .expect("assigned");
     supervisor.release(from("2024-06-01"), &assignment("u", "f")).await.expect("released");
 }
 
