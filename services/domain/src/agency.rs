@@ -186,7 +186,7 @@ impl Agency {
 
     /// Each field as on `day`, and the events that made it so.
     pub fn explain(&self, day: Date) -> Vec<Field> {
-        fn said<V, S: ToString>(
+        fn said<V, S: std::fmt::Display>(
             name: &str,
             span: Option<&Span<V>>,
             say: impl Fn(&V) -> Option<S>,

@@ -15,7 +15,12 @@ pub struct Field {
 
 impl Field {
     /// A field made so by the events at these positions.
-    pub fn new(name: impl Into<String>, value: impl ToString, because: impl Into<Vec<Position>>) -> Self {
+    #[allow(clippy::needless_pass_by_value, reason = "called with words and numbers, which are copied")]
+    pub fn new(
+        name: impl Into<String>,
+        value: impl std::fmt::Display,
+        because: impl Into<Vec<Position>>,
+    ) -> Self {
         Self { name: name.into(), value: value.to_string(), because: because.into() }
     }
 }

@@ -7,8 +7,8 @@ mod task;
 
 use std::collections::BTreeSet;
 
-use duban_domain::name::ReadingId;
 use duban_domain::Date;
+use duban_domain::name::ReadingId;
 use duban_log::views::{Entry, Of};
 use duban_log::{Log, LogIdentity, Outcome, StorageError, Views};
 use duban_proto::call::v1 as call_pb;
@@ -18,7 +18,8 @@ use duban_rpc::rows::Conditions;
 use duban_rpc::{AsOf, Call, Error, Moment, Place};
 
 use crate::views::{
-    Anomalies, Assignments, Completion, Documents, Readings, Responsibility, ResponsibilityNames, Tasks, fallen,
+    Anomalies, Assignments, Completion, Documents, Readings, Responsibility, ResponsibilityNames, Tasks,
+    fallen,
 };
 
 /// Every view of the service.
@@ -59,7 +60,10 @@ impl TasksDoor {
 
     /// Right after a command, as its reply shows it.
     fn after<C>(&self, outcome: &Outcome<C>) -> Moment {
-        Moment { valid_on: shown_on(outcome, duban_domain::time::civil_date(self.log.now())), position: outcome.position }
+        Moment {
+            valid_on: shown_on(outcome, duban_domain::time::civil_date(self.log.now())),
+            position: outcome.position,
+        }
     }
 
     /// As of when a question is answered, and the readings that no longer stood then.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::boundary::correct_boundary;
 use super::{Assignment, AssignmentEvent, Party, Role, RoleSpan, Source, Stage, Step, name_under};
 use crate::Position;
 use crate::command::{Command, Facts, Proposed, Seed};
@@ -11,6 +12,7 @@ use crate::subject::Subject;
 use crate::task::{Task, TaskEvent};
 use crate::text::Text;
 use crate::time::{Date, Period};
+use crate::timeline::Span;
 use crate::world::World;
 
 /// What a caller may ask for. Dispatching a task's first assignments is the task's command.
@@ -96,7 +98,7 @@ impl AssignmentCommand {
             | Self::ReinterpretRole { assignment, .. } => assignment.task(),
             Self::CorrectBoundary { earlier, later, .. } => {
                 let side = earlier.as_ref().or(later.as_ref());
-                side.map(AssignmentId::task).unwrap_or_else(|| unreachable!("a boundary has a side"))
+                side.map_or_else(|| unreachable!("a boundary has a side"), AssignmentId::task)
             }
         }
     }
@@ -268,7 +270,7 @@ fn is_free(task: &Task, name: &AssignmentId) -> Result<(), Rejection> {
 
 /// Whether `agency` may hold these days in these roles: it is active on them, has no other role on the task
 /// (invariant 2), and nobody else leads where it would. The days of `but` don't count: they are being moved.
-fn may_hold(
+pub(super) fn may_hold(
     task: &Task,
     agency: &AgencyId,
     roles: &[RoleSpan],
@@ -385,15 +387,12 @@ fn reassign(
         return Err(Rejection::field("agency", "is the agency that has it"));
     }
     let period = rest(assignment, facts)?;
-    let roles: Vec<RoleSpan> = match role {
-        Some(role) => vec![RoleSpan { period, role }],
-        None => {
-            let within = assignment.held.within(period);
-            let cut = within.filter_map(|span| {
-                Some(RoleSpan { period: span.period.intersect(&period)?, role: span.value })
-            });
-            cut.collect()
-        }
+    let roles: Vec<RoleSpan> = if let Some(role) = role {
+        vec![RoleSpan { period, role }]
+    } else {
+        let cut =
+            |span: &Span<Role>| Some(RoleSpan { period: span.period.intersect(&period)?, role: span.value });
+        assignment.held.within(period).filter_map(cut).collect()
     };
     may_hold(task, &successor.agency, &roles, &[&assignment.name], world)?;
     let (name, agency) = (assignment.name.clone(), assignment.agency.clone());
@@ -431,68 +430,4 @@ fn leads_alone(task: &Task, assignment: &Assignment, period: Period) -> Result<(
         }
     }
     Ok(())
-}
-
-fn correct_boundary(
-    task: &Task,
-    earlier: Option<&Assignment>,
-    later: Option<&Assignment>,
-    now: Date,
-    world: &World,
-    facts: &Facts,
-) -> Result<Vec<Proposed>, Rejection> {
-    task.takes_assignments()?;
-    facts.reason()?;
-    let was = boundary(task, earlier, later)?;
-    if was == now {
-        return Ok(vec![]);
-    }
-    let before_all = earlier.and_then(Assignment::period).is_some_and(|held| now <= held.from);
-    let after_all =
-        later.and_then(Assignment::period).and_then(|held| held.until).is_some_and(|end| end <= now);
-    if before_all || after_all {
-        let detail = format!("a boundary on {now} would leave one of the periods without a day");
-        return Err(Rejection::new(Reason::BoundaryMismatch, &task.name, detail).with("boundary", was));
-    }
-    let (last, first) = (earlier.and_then(|a| a.held.last()), later.and_then(|a| a.held.spans().first()));
-    let gaining = if now > was { earlier } else { later };
-    let role = if now > was { last.or(first) } else { first.or(last) };
-    let Some(role) = role.map(|span| span.value) else { return Ok(vec![]) };
-    if let Some(gaining) = gaining {
-        let period = Period::new(was.min(now), Some(was.max(now)));
-        let moved: Vec<&AssignmentId> = [earlier, later].into_iter().flatten().map(|a| &a.name).collect();
-        may_hold(task, &gaining.agency, &[RoleSpan { period, role }], &moved, world)?;
-    }
-    let mut supersedes: Vec<_> = last
-        .and_then(|s| s.because.last())
-        .into_iter()
-        .chain(first.and_then(|s| s.because.first()))
-        .copied()
-        .collect();
-    supersedes.sort_unstable();
-    supersedes.dedup();
-    let party = |a: &Assignment| Party { assignment: a.name.clone(), agency: a.agency.clone() };
-    let (earlier, later) = (earlier.map(party), later.map(party));
-    let event = AssignmentEvent::BoundaryCorrected { earlier, later, was, now, role, supersedes };
-    Ok(vec![Proposed::on(now, event)])
-}
-
-/// Where the two periods meet, or where the one named ends or begins.
-fn boundary(
-    task: &Task,
-    earlier: Option<&Assignment>,
-    later: Option<&Assignment>,
-) -> Result<Date, Rejection> {
-    let end = earlier.map(|a| a.period().and_then(|held| held.until));
-    let start = later.map(|a| a.period().map(|held| held.from));
-    let met = match (end, start) {
-        (Some(end), Some(start)) if end == start => end,
-        (Some(end), None) => end,
-        (None, Some(start)) => start,
-        _ => None,
-    };
-    met.ok_or_else(|| {
-        let detail = "the two periods don't meet, or there is no such edge";
-        Rejection::new(Reason::BoundaryMismatch, &task.name, detail)
-    })
 }

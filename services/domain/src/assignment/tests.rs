@@ -9,6 +9,7 @@ use super::*;
 use crate::agency::AgencyCommand;
 use crate::caller::{Caller, Role as CallerRole};
 use crate::rejection::Reason;
+use crate::subject::Subject;
 use crate::task::{Outline, TaskEvent, Track, rule};
 use crate::testing::{Given, Happened, given, happened, line, name, officer, text};
 
@@ -264,13 +265,13 @@ impl Naive {
     fn apply(&mut self, event: &AssignmentEvent) {
         let id = |name: &AssignmentId| name.id().to_owned();
         for (index, day) in self.days.iter_mut().enumerate() {
-            let date = nth(index as i64);
+            let date = nth(index);
             match event {
                 AssignmentEvent::Dispatched { assignment, agency, role, period, .. }
-                | AssignmentEvent::RoleReinterpreted { assignment, agency, role, period } => {
-                    if period.contains(date) {
-                        day.insert(id(assignment), (agency.id().to_owned(), *role));
-                    }
+                | AssignmentEvent::RoleReinterpreted { assignment, agency, role, period }
+                    if period.contains(date) =>
+                {
+                    day.insert(id(assignment), (agency.id().to_owned(), *role));
                 }
                 AssignmentEvent::Released { assignment, period, .. } if period.contains(date) => {
                     day.remove(&id(assignment));
@@ -281,13 +282,15 @@ impl Naive {
                     let (_, role) = day.remove(&id(assignment)).expect("only what is held is handed over");
                     day.insert(id(&successor.assignment), (successor.agency.id().to_owned(), role));
                 }
-                AssignmentEvent::BoundaryCorrected { earlier, later, was, now, role, .. } => {
-                    if date >= *was.min(now) && date < *was.max(now) {
-                        let (from, to) = if now > was { (later, earlier) } else { (earlier, later) };
-                        from.iter().for_each(|party| drop(day.remove(&id(&party.assignment))));
-                        for party in to {
-                            day.insert(id(&party.assignment), (party.agency.id().to_owned(), *role));
-                        }
+                AssignmentEvent::BoundaryCorrected { earlier, later, was, now, role, .. }
+                    if date >= *was.min(now) && date < *was.max(now) =>
+                {
+                    let (from, to) = if now > was { (later, earlier) } else { (earlier, later) };
+                    if let Some(party) = from {
+                        day.remove(&id(&party.assignment));
+                    }
+                    if let Some(party) = to {
+                        day.insert(id(&party.assignment), (party.agency.id().to_owned(), *role));
                     }
                 }
                 _ => {}
@@ -296,9 +299,9 @@ impl Naive {
     }
 }
 
-fn nth(day: i64) -> Date {
+fn nth(day: usize) -> Date {
     use jiff::ToSpan;
-    START.saturating_add(day.days())
+    START.saturating_add(i64::try_from(day).unwrap().days())
 }
 
 /// What is asked at random: mostly something of an assignment, sometimes that an agency be dissolved.
@@ -308,11 +311,11 @@ enum Asked {
     Dissolve(&'static str),
 }
 
-fn any_command() -> impl Strategy<Value = (Asked, i64)> {
+fn any_command() -> impl Strategy<Value = (Asked, usize)> {
     let ids = prop::sample::select(vec!["a", "b", "a-c", "b-c", "a-d", "a-c-d", "b-d", "c2", "d2"]);
     let agencies = prop::sample::select(vec![A, B, C, "agencies/d"]);
     let role = prop::sample::select(Role::ALL.to_vec());
-    let day = 0i64..40;
+    let day = 0usize..40;
     (0..8, ids.clone(), ids, agencies, role, day.clone(), day).prop_map(
         |(kind, id, other, agency, role, day, date)| {
             let command = match kind {
@@ -329,8 +332,8 @@ fn any_command() -> impl Strategy<Value = (Asked, i64)> {
 }
 
 proptest! {
-    /// Invariants 1, 2 and 4: whatever is asked, whoever answers is active on that day, on any day at most one leads and each agency has at most one role;
-    /// the fold says what a naive reader says; and each earlier belief stays answerable.
+    /// Invariants 1, 2 and 4: whatever is asked, whoever answers is active on that day, at most one leads on
+    /// it, and each agency has at most one role; the fold says what a naive reader says; and each earlier belief stays answerable.
     #[test]
     fn who_answers_is_what_a_naive_reader_says(commands in prop::collection::vec(any_command(), 1..25)) {
         let mut given = dispatched().and([agency("agencies/d")]).on(nth(20)).because("as asked");
@@ -359,11 +362,11 @@ proptest! {
             for (index, expected) in naive.days.iter().enumerate() {
                 let mut expected: Vec<_> = expected.values().cloned().collect();
                 expected.sort();
-                let found = who(&given, nth(index as i64));
+                let found = who(&given, nth(index));
                 for (agency, _) in &found {
                     let agency: AgencyId = name(&format!("agencies/{agency}"));
                     let world = given.world([Subject::Agency(agency.clone())]);
-                    let day = Period::new(nth(index as i64), Some(nth(index as i64 + 1)));
+                    let day = Period::new(nth(index), Some(nth(index + 1)));
                     prop_assert!(world.agency(&agency).unwrap().active_over(day).is_ok());
                 }
                 prop_assert!(found.iter().filter(|(_, role)| *role == Role::Lead).count() <= 1);

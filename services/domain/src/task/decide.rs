@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::closing::{complete, request_closure, strike_off};
 use super::{Assessment, Evidence, Outline, Stage, Task, TaskEvent, rule};
 use crate::Position;
 use crate::assignment::{NewAssignment, Role, Source, dispatched, name_under};
@@ -241,9 +242,11 @@ impl Command for TaskCommand {
                 let from = [Stage::Dispatched, Stage::InProgress];
                 task.step(Stage::Suspended, &from, TaskEvent::Suspended { task: name() }, facts)
             }
-            Self::Resume { .. } => {
-                task.step_from(&[Stage::Suspended], TaskEvent::Resumed { task: name(), stage: task.resumes_at() }, facts)
-            }
+            Self::Resume { .. } => task.step_from(
+                &[Stage::Suspended],
+                TaskEvent::Resumed { task: name(), stage: task.resumes_at() },
+                facts,
+            ),
             Self::Withdraw { .. } => {
                 facts.reason()?;
                 task.step(Stage::Withdrawn, &WITHDRAWABLE, TaskEvent::Withdrawn { task: name() }, facts)
@@ -268,7 +271,7 @@ const WITHDRAWABLE: [Stage; 6] = [
 
 impl Task {
     /// A step to a stage; nothing is recorded when it stands there already.
-    fn step(
+    pub(super) fn step(
         &self,
         to: Stage,
         from: &[Stage],
@@ -281,13 +284,18 @@ impl Task {
         self.step_from(from, event, facts)
     }
 
-    fn step_from(&self, from: &[Stage], event: TaskEvent, facts: &Facts) -> Result<Vec<Proposed>, Rejection> {
+    pub(super) fn step_from(
+        &self,
+        from: &[Stage],
+        event: TaskEvent,
+        facts: &Facts,
+    ) -> Result<Vec<Proposed>, Rejection> {
         self.is_at(from)?;
         let on = facts.step_after(&self.name, self.last_step_on)?;
         Ok(vec![Proposed::on(on, event)])
     }
 
-    fn is_at(&self, stages: &[Stage]) -> Result<(), Rejection> {
+    pub(super) fn is_at(&self, stages: &[Stage]) -> Result<(), Rejection> {
         if stages.contains(&self.stage) {
             return Ok(());
         }
@@ -310,7 +318,7 @@ impl Task {
     }
 
     /// Whoever accepts is of no agency that has a part in the task, or ever had.
-    fn no_party(&self, facts: &Facts) -> Result<(), Rejection> {
+    pub(super) fn no_party(&self, facts: &Facts) -> Result<(), Rejection> {
         let party = self.assignments.values().find(|a| facts.caller.acts_for(&a.agency));
         match party {
             None => Ok(()),
@@ -324,7 +332,7 @@ impl Task {
     }
 
     /// The caller's agency, which holds days here and has taken its part.
-    fn taken_by_caller(&self, on: Date, facts: &Facts) -> Result<&AgencyId, Rejection> {
+    pub(super) fn taken_by_caller(&self, on: Date, facts: &Facts) -> Result<&AgencyId, Rejection> {
         let mine = || self.assignments.values().filter(|a| facts.caller.acts_for(&a.agency));
         let Some(assignment) = mine().find(|a| a.held.on(on).is_some()) else {
             let detail = format!("only an agency assigned to it on {on} may");
@@ -450,58 +458,4 @@ fn verify_progress(task: &Task, assessment: &Assessment, facts: &Facts) -> Resul
 /// then it holds until the next of them.
 fn observed_on(task: &Task, facts: &Facts) -> Result<Date, Rejection> {
     facts.step_after(&task.name, task.dispatched_on.unwrap_or(task.last_step_on))
-}
-
-fn request_closure(
-    task: &Task,
-    statement: &Text,
-    evidence: &[Evidence],
-    facts: &Facts,
-) -> Result<Vec<Proposed>, Rejection> {
-    let agency = task.taken_by_caller(facts.effective_on(), facts)?;
-    let event = TaskEvent::ClosureRequested {
-        task: task.name.clone(),
-        agency: agency.clone(),
-        statement: statement.clone(),
-        evidence: evidence.to_vec(),
-    };
-    task.step_from(&[Stage::InProgress], event, facts)
-}
-
-fn complete(
-    task: &Task,
-    judgement: &Text,
-    evidence: &[Evidence],
-    facts: &Facts,
-) -> Result<Vec<Proposed>, Rejection> {
-    task.no_party(facts)?;
-    task.is_at(&[Stage::ClosureRequested])?;
-    another_than(task, task.closure_request.as_ref().map(|asked| &asked.by), "asked for closure", facts)?;
-    let (judgement, evidence) = (judgement.clone(), evidence.to_vec());
-    let event = TaskEvent::Completed { task: task.name.clone(), judgement, evidence };
-    task.step_from(&[Stage::ClosureRequested], event, facts)
-}
-
-/// Completed is not struck off: requesting closure, completing and striking off are three different
-/// principals (invariant 8).
-fn strike_off(task: &Task, facts: &Facts) -> Result<Vec<Proposed>, Rejection> {
-    task.no_party(facts)?;
-    if task.stage == Stage::Completed {
-        another_than(task, task.completion.as_ref().map(|done| &done.by), "completed it", facts)?;
-        another_than(task, task.closure_request.as_ref().map(|asked| &asked.by), "asked for closure", facts)?;
-    }
-    task.step(Stage::StruckOff, &[Stage::Completed], TaskEvent::StruckOff { task: task.name.clone() }, facts)
-}
-
-fn another_than(
-    task: &Task,
-    principal: Option<&crate::caller::PrincipalId>,
-    did: &str,
-    facts: &Facts,
-) -> Result<(), Rejection> {
-    if principal == Some(&facts.caller.principal) {
-        let detail = format!("you {did}; this is for another");
-        return Err(Rejection::new(Reason::SeparationOfDuty, &task.name, detail));
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use super::*;
 use crate::assignment::{AssignmentEvent, Role as AssignmentRole};
 use crate::caller::{Caller, Role};
 use crate::rejection::Reason;
+use crate::subject::Subject;
 use crate::testing::{DAY, Given, Happened, given, given_nothing, happened, line, name, officer, text};
 
 const FINANCE: &str = "agencies/finance";

@@ -23,7 +23,7 @@ pub(crate) fn role(role: pb::AssignmentRole) -> Option<Role> {
 }
 
 /// The id of an assignment to be made under a task, which may itself be wrong: then that is said, once.
-pub(super) fn under<'a>(task: &'a Field<TaskId>) -> impl Fn(&str) -> Option<AssignmentId> + 'a {
+pub(super) fn under(task: &Field<TaskId>) -> impl Fn(&str) -> Option<AssignmentId> + '_ {
     move |id| match task {
         Ok(task) => AssignmentId::new(task.clone(), id),
         Err(_) => TaskId::from_id("a").and_then(|any| AssignmentId::new(any, id)),
@@ -31,7 +31,8 @@ pub(super) fn under<'a>(task: &'a Field<TaskId>) -> impl Fn(&str) -> Option<Assi
 }
 
 pub(crate) fn assign(call: &Call, request: pb::AssignAgencyRequest) -> Read {
-    let pb::AssignAgencyRequest { context, task, assignment_id, agency, role: number, until, source } = request;
+    let pb::AssignAgencyRequest { context, task, assignment_id, agency, role: number, until, source } =
+        request;
     call.command(context, |f| {
         let task = f.one("task", task, name);
         let assignment = f.maybe("assignment_id", assignment_id, id(under(&task)));
@@ -71,10 +72,12 @@ pub(crate) fn uphold(call: &Call, request: pb::UpholdAssignmentRequest) -> Read 
 }
 
 pub(crate) fn reassign(call: &Call, request: pb::ReassignAssignmentRequest) -> Read {
-    let pb::ReassignAssignmentRequest { context, assignment, agency, role: number, new_assignment_id } = request;
+    let pb::ReassignAssignmentRequest { context, assignment, agency, role: number, new_assignment_id } =
+        request;
     call.command(context, |f| {
         let assignment = f.one("assignment", assignment, name::<AssignmentId>);
-        let task = assignment.as_ref().map(|assignment| assignment.task().clone()).map_err(|invalid| *invalid);
+        let task =
+            assignment.as_ref().map(|assignment| assignment.task().clone()).map_err(|invalid| *invalid);
         let successor = f.maybe("new_assignment_id", new_assignment_id, id(under(&task)));
         gather!(AssignmentCommand::Reassign {
             assignment: assignment,

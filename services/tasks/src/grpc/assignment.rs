@@ -1,8 +1,8 @@
 //! The door of assignments.
 
+use duban_domain::Reason;
 use duban_domain::assignment::{Assignment, AssignmentCommand};
 use duban_domain::name::{AssignmentId, TaskId};
-use duban_domain::Reason;
 use duban_log::Outcome;
 use duban_log::views::Of;
 use duban_proto::tasks::v1 as pb;
@@ -68,7 +68,10 @@ impl TasksDoor {
 
 #[tonic::async_trait]
 impl AssignmentService for TasksDoor {
-    async fn assign_agency(&self, request: Request<pb::AssignAgencyRequest>) -> Result<Response<pb::AssignAgencyResponse>, Status> {
+    async fn assign_agency(
+        &self,
+        request: Request<pb::AssignAgencyRequest>,
+    ) -> Result<Response<pb::AssignAgencyResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::assign(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -76,7 +79,10 @@ impl AssignmentService for TasksDoor {
         Ok(Response::new(pb::AssignAgencyResponse { assignment, receipt }))
     }
 
-    async fn acknowledge_assignment(&self, request: Request<pb::AcknowledgeAssignmentRequest>) -> Result<Response<pb::AcknowledgeAssignmentResponse>, Status> {
+    async fn acknowledge_assignment(
+        &self,
+        request: Request<pb::AcknowledgeAssignmentRequest>,
+    ) -> Result<Response<pb::AcknowledgeAssignmentResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::acknowledge(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -84,7 +90,10 @@ impl AssignmentService for TasksDoor {
         Ok(Response::new(pb::AcknowledgeAssignmentResponse { assignment, receipt }))
     }
 
-    async fn contest_assignment(&self, request: Request<pb::ContestAssignmentRequest>) -> Result<Response<pb::ContestAssignmentResponse>, Status> {
+    async fn contest_assignment(
+        &self,
+        request: Request<pb::ContestAssignmentRequest>,
+    ) -> Result<Response<pb::ContestAssignmentResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::contest(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -92,7 +101,10 @@ impl AssignmentService for TasksDoor {
         Ok(Response::new(pb::ContestAssignmentResponse { assignment, receipt }))
     }
 
-    async fn uphold_assignment(&self, request: Request<pb::UpholdAssignmentRequest>) -> Result<Response<pb::UpholdAssignmentResponse>, Status> {
+    async fn uphold_assignment(
+        &self,
+        request: Request<pb::UpholdAssignmentRequest>,
+    ) -> Result<Response<pb::UpholdAssignmentResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::uphold(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -100,19 +112,27 @@ impl AssignmentService for TasksDoor {
         Ok(Response::new(pb::UpholdAssignmentResponse { assignment, receipt }))
     }
 
-    async fn reassign_assignment(&self, request: Request<pb::ReassignAssignmentRequest>) -> Result<Response<pb::ReassignAssignmentResponse>, Status> {
+    async fn reassign_assignment(
+        &self,
+        request: Request<pb::ReassignAssignmentRequest>,
+    ) -> Result<Response<pb::ReassignAssignmentResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::reassign(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
         let (assignment, receipt) = (self.shown(&call, &outcome).await?, self.receipt(&outcome));
         let predecessor = match &outcome.command {
-            AssignmentCommand::Reassign { assignment, .. } => self.named(&call, &outcome, Some(assignment)).await?,
+            AssignmentCommand::Reassign { assignment, .. } => {
+                self.named(&call, &outcome, Some(assignment)).await?
+            }
             _ => None,
         };
         Ok(Response::new(pb::ReassignAssignmentResponse { assignment, receipt, predecessor }))
     }
 
-    async fn release_assignment(&self, request: Request<pb::ReleaseAssignmentRequest>) -> Result<Response<pb::ReleaseAssignmentResponse>, Status> {
+    async fn release_assignment(
+        &self,
+        request: Request<pb::ReleaseAssignmentRequest>,
+    ) -> Result<Response<pb::ReleaseAssignmentResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::release(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -120,7 +140,10 @@ impl AssignmentService for TasksDoor {
         Ok(Response::new(pb::ReleaseAssignmentResponse { assignment, receipt }))
     }
 
-    async fn reinterpret_role(&self, request: Request<pb::ReinterpretRoleRequest>) -> Result<Response<pb::ReinterpretRoleResponse>, Status> {
+    async fn reinterpret_role(
+        &self,
+        request: Request<pb::ReinterpretRoleRequest>,
+    ) -> Result<Response<pb::ReinterpretRoleResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::reinterpret(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -128,7 +151,10 @@ impl AssignmentService for TasksDoor {
         Ok(Response::new(pb::ReinterpretRoleResponse { assignment, receipt }))
     }
 
-    async fn correct_boundary(&self, request: Request<pb::CorrectBoundaryRequest>) -> Result<Response<pb::CorrectBoundaryResponse>, Status> {
+    async fn correct_boundary(
+        &self,
+        request: Request<pb::CorrectBoundaryRequest>,
+    ) -> Result<Response<pb::CorrectBoundaryResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::correct_boundary(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -177,7 +203,8 @@ impl AssignmentService for TasksDoor {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let query = pb::ListAssignmentsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
-        let pb::ListAssignmentsRequest { parent, page_size, page_token, filter, as_of, consistency } = request;
+        let pb::ListAssignmentsRequest { parent, page_size, page_token, filter, as_of, consistency } =
+            request;
         let (task, page, filter, as_of) = Fields::read(|f| {
             let task = match parent.as_str() {
                 "tasks/-" => Ok(None),
@@ -197,10 +224,12 @@ impl AssignmentService for TasksDoor {
         if let Some(task) = &task {
             conditions = conditions.equal("task", task.to_string());
         }
-        let listed = page_at::<Of<Assignments>>(&mut snapshot, moment, &page, conditions, Order::by_key()).await?;
+        let listed =
+            page_at::<Of<Assignments>>(&mut snapshot, moment, &page, conditions, Order::by_key()).await?;
         drop(snapshot);
-        let shown =
-            |found: &Assignment| render::assignment(found, moment.valid_on, rests_on(&found.readings, &fallen));
+        let shown = |found: &Assignment| {
+            render::assignment(found, moment.valid_on, rests_on(&found.readings, &fallen))
+        };
         Ok(Response::new(pb::ListAssignmentsResponse {
             assignments: listed.rows.iter().map(|row| shown(&row.columns.state)).collect(),
             next_page_token: listed.next_page_token,

@@ -7,8 +7,8 @@ use duban_domain::{Period, Reason};
 use duban_log::views::{Found, Of};
 use duban_proto::tasks::v1 as pb;
 use duban_proto::tasks::v1::responsibility_service_server::ResponsibilityService;
-use duban_rpc::filter::Kind;
 use duban_rpc::Moment;
+use duban_rpc::filter::Kind;
 use duban_rpc::rows::{Conditions, Order, at, page_at};
 use duban_rpc::validate::name;
 use duban_rpc::{Call, Error, Fields, Page, not_found, values};
@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use super::assignment::{ROLES, STAGES};
 use super::{TasksDoor, conditions, rests_on};
 use crate::render;
-use crate::views::{ResponsibilityNames, ResponsibilityRow, Responsibility, Tasks};
+use crate::views::{Responsibility, ResponsibilityNames, ResponsibilityRow, Tasks};
 
 /// What one agency's responsibilities are filtered by.
 const FILTER_OF_AGENCY: &[(&str, Kind)] = &[
@@ -45,7 +45,12 @@ fn by_place() -> Order<ResponsibilityRow> {
 
 impl TasksDoor {
     /// NOT_FOUND unless the task was known at a moment; nothing at all was, at position 0.
-    pub(super) async fn task_is_known(&self, call: &Call, moment: Moment, task: &TaskId) -> Result<(), Error> {
+    pub(super) async fn task_is_known(
+        &self,
+        call: &Call,
+        moment: Moment,
+        task: &TaskId,
+    ) -> Result<(), Error> {
         let mut snapshot = call.ask_at::<Of<Tasks>>(&self.views, moment).await?;
         let asked = [task.to_string().into(), moment.position.into()];
         let known = snapshot.select::<Of<Tasks>>("key = $1 AND known_from <= $2 LIMIT 1", &asked).await?;
@@ -58,7 +63,8 @@ impl TasksDoor {
     async fn agency_is_known(&self, call: &Call, moment: Moment, agency: &AgencyId) -> Result<(), Error> {
         let mut snapshot = call.ask_at::<ResponsibilityNames>(&self.views, moment).await?;
         let asked = [agency.to_string().into(), moment.position.into()];
-        let known = snapshot.select::<ResponsibilityNames>("key = $1 AND known_from <= $2 LIMIT 1", &asked).await?;
+        let known =
+            snapshot.select::<ResponsibilityNames>("key = $1 AND known_from <= $2 LIMIT 1", &asked).await?;
         if known.is_empty() && moment.position > 0 {
             return Err(not_found(Reason::AgencyNotFound, agency));
         }
@@ -113,7 +119,12 @@ impl TasksDoor {
         Ok(titles.collect())
     }
 
-    async fn full_names(&self, call: &Call, moment: Moment, rows: &Rows) -> Result<BTreeMap<String, String>, Error> {
+    async fn full_names(
+        &self,
+        call: &Call,
+        moment: Moment,
+        rows: &Rows,
+    ) -> Result<BTreeMap<String, String>, Error> {
         let keys: BTreeSet<&String> = rows.iter().map(|row| &row.columns.agency).collect();
         let mut snapshot = call.ask_at::<ResponsibilityNames>(&self.views, moment).await?;
         let found = at::<ResponsibilityNames>(&mut snapshot, moment, one_of(keys), "").await?;
@@ -173,8 +184,10 @@ impl ResponsibilityService for TasksDoor {
     ) -> Result<Response<pb::GetAgencyResponsibilityResponse>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let query = pb::GetAgencyResponsibilityRequest { page_size: 0, page_token: String::new(), ..request.clone() };
-        let pb::GetAgencyResponsibilityRequest { agency, page_size, page_token, filter, as_of, consistency } = request;
+        let query =
+            pb::GetAgencyResponsibilityRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+        let pb::GetAgencyResponsibilityRequest { agency, page_size, page_token, filter, as_of, consistency } =
+            request;
         let (agency, page, filter, as_of) = Fields::read(|f| {
             let agency = f.one("agency", agency, name::<AgencyId>);
             let page = f.page(page_size, &page_token, &query, &self.scope(&call));

@@ -1,8 +1,8 @@
 //! The door of tasks.
 
+use duban_domain::Reason;
 use duban_domain::name::TaskId;
 use duban_domain::task::{Stage, TaskCommand};
-use duban_domain::Reason;
 use duban_log::Outcome;
 use duban_log::views::Of;
 use duban_proto::tasks::v1 as pb;
@@ -41,7 +41,11 @@ const STAGES: [&str; Stage::ALL.len()] = {
 
 impl TasksDoor {
     /// The task right after a command.
-    async fn changed_task(&self, call: &Call, outcome: &Outcome<TaskCommand>) -> Result<Option<pb::Task>, Error> {
+    async fn changed_task(
+        &self,
+        call: &Call,
+        outcome: &Outcome<TaskCommand>,
+    ) -> Result<Option<pb::Task>, Error> {
         let Some(task) = outcome.world.find_task(outcome.command.task()) else { return Ok(None) };
         let moment = self.after(outcome);
         let fallen = self.fallen_after(call, outcome, &task.readings).await?;
@@ -63,7 +67,10 @@ impl TasksDoor {
 
 #[tonic::async_trait]
 impl TaskService for TasksDoor {
-    async fn propose_task(&self, request: Request<pb::ProposeTaskRequest>) -> Result<Response<pb::ProposeTaskResponse>, Status> {
+    async fn propose_task(
+        &self,
+        request: Request<pb::ProposeTaskRequest>,
+    ) -> Result<Response<pb::ProposeTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::propose(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -71,7 +78,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::ProposeTaskResponse { task, receipt }))
     }
 
-    async fn register_task(&self, request: Request<pb::RegisterTaskRequest>) -> Result<Response<pb::RegisterTaskResponse>, Status> {
+    async fn register_task(
+        &self,
+        request: Request<pb::RegisterTaskRequest>,
+    ) -> Result<Response<pb::RegisterTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::register(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -79,7 +89,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::RegisterTaskResponse { task, receipt }))
     }
 
-    async fn dispatch_task(&self, request: Request<pb::DispatchTaskRequest>) -> Result<Response<pb::DispatchTaskResponse>, Status> {
+    async fn dispatch_task(
+        &self,
+        request: Request<pb::DispatchTaskRequest>,
+    ) -> Result<Response<pb::DispatchTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::dispatch(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -88,7 +101,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::DispatchTaskResponse { task, receipt, assignments }))
     }
 
-    async fn record_progress(&self, request: Request<pb::RecordProgressRequest>) -> Result<Response<pb::RecordProgressResponse>, Status> {
+    async fn record_progress(
+        &self,
+        request: Request<pb::RecordProgressRequest>,
+    ) -> Result<Response<pb::RecordProgressResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::record_progress(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -96,7 +112,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::RecordProgressResponse { task, receipt }))
     }
 
-    async fn verify_progress(&self, request: Request<pb::VerifyProgressRequest>) -> Result<Response<pb::VerifyProgressResponse>, Status> {
+    async fn verify_progress(
+        &self,
+        request: Request<pb::VerifyProgressRequest>,
+    ) -> Result<Response<pb::VerifyProgressResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::verify_progress(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -104,7 +123,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::VerifyProgressResponse { task, receipt }))
     }
 
-    async fn request_closure(&self, request: Request<pb::RequestClosureRequest>) -> Result<Response<pb::RequestClosureResponse>, Status> {
+    async fn request_closure(
+        &self,
+        request: Request<pb::RequestClosureRequest>,
+    ) -> Result<Response<pb::RequestClosureResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::request_closure(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -112,7 +134,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::RequestClosureResponse { task, receipt }))
     }
 
-    async fn return_task(&self, request: Request<pb::ReturnTaskRequest>) -> Result<Response<pb::ReturnTaskResponse>, Status> {
+    async fn return_task(
+        &self,
+        request: Request<pb::ReturnTaskRequest>,
+    ) -> Result<Response<pb::ReturnTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::return_task(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -120,7 +145,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::ReturnTaskResponse { task, receipt }))
     }
 
-    async fn complete_task(&self, request: Request<pb::CompleteTaskRequest>) -> Result<Response<pb::CompleteTaskResponse>, Status> {
+    async fn complete_task(
+        &self,
+        request: Request<pb::CompleteTaskRequest>,
+    ) -> Result<Response<pb::CompleteTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::complete(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -128,7 +156,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::CompleteTaskResponse { task, receipt }))
     }
 
-    async fn strike_off_task(&self, request: Request<pb::StrikeOffTaskRequest>) -> Result<Response<pb::StrikeOffTaskResponse>, Status> {
+    async fn strike_off_task(
+        &self,
+        request: Request<pb::StrikeOffTaskRequest>,
+    ) -> Result<Response<pb::StrikeOffTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::strike_off(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -136,7 +167,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::StrikeOffTaskResponse { task, receipt }))
     }
 
-    async fn archive_task(&self, request: Request<pb::ArchiveTaskRequest>) -> Result<Response<pb::ArchiveTaskResponse>, Status> {
+    async fn archive_task(
+        &self,
+        request: Request<pb::ArchiveTaskRequest>,
+    ) -> Result<Response<pb::ArchiveTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::archive(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -144,7 +178,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::ArchiveTaskResponse { task, receipt }))
     }
 
-    async fn suspend_task(&self, request: Request<pb::SuspendTaskRequest>) -> Result<Response<pb::SuspendTaskResponse>, Status> {
+    async fn suspend_task(
+        &self,
+        request: Request<pb::SuspendTaskRequest>,
+    ) -> Result<Response<pb::SuspendTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::suspend(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -152,7 +189,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::SuspendTaskResponse { task, receipt }))
     }
 
-    async fn resume_task(&self, request: Request<pb::ResumeTaskRequest>) -> Result<Response<pb::ResumeTaskResponse>, Status> {
+    async fn resume_task(
+        &self,
+        request: Request<pb::ResumeTaskRequest>,
+    ) -> Result<Response<pb::ResumeTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::resume(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -160,7 +200,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::ResumeTaskResponse { task, receipt }))
     }
 
-    async fn withdraw_task(&self, request: Request<pb::WithdrawTaskRequest>) -> Result<Response<pb::WithdrawTaskResponse>, Status> {
+    async fn withdraw_task(
+        &self,
+        request: Request<pb::WithdrawTaskRequest>,
+    ) -> Result<Response<pb::WithdrawTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::withdraw(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -168,7 +211,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::WithdrawTaskResponse { task, receipt }))
     }
 
-    async fn reopen_task(&self, request: Request<pb::ReopenTaskRequest>) -> Result<Response<pb::ReopenTaskResponse>, Status> {
+    async fn reopen_task(
+        &self,
+        request: Request<pb::ReopenTaskRequest>,
+    ) -> Result<Response<pb::ReopenTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let (asked, command) = convert::reopen(&call, request.into_inner())?;
         let outcome = self.log.execute(&asked, command).await.map_err(status)?;
@@ -176,7 +222,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::ReopenTaskResponse { task, receipt }))
     }
 
-    async fn get_task(&self, request: Request<pb::GetTaskRequest>) -> Result<Response<pb::GetTaskResponse>, Status> {
+    async fn get_task(
+        &self,
+        request: Request<pb::GetTaskRequest>,
+    ) -> Result<Response<pb::GetTaskResponse>, Status> {
         let call = Call::of(&request)?;
         let pb::GetTaskRequest { name: task, as_of, consistency } = request.into_inner();
         let (task, as_of) = Fields::read(|f| {
@@ -186,7 +235,9 @@ impl TaskService for TasksDoor {
         })?;
         let (moment, fallen) = self.moment(&call, as_of, None).await?;
         let mut snapshot = call.ask_at::<Of<Tasks>>(&self.views, moment).await?;
-        let found = at::<Of<Tasks>>(&mut snapshot, moment, Conditions::none().equal("key", task.to_string()), "").await?;
+        let found =
+            at::<Of<Tasks>>(&mut snapshot, moment, Conditions::none().equal("key", task.to_string()), "")
+                .await?;
         drop(snapshot);
         let answer = self.answer(moment).await?;
         let task = match found.first() {
@@ -200,7 +251,10 @@ impl TaskService for TasksDoor {
         Ok(Response::new(pb::GetTaskResponse { task, answer }))
     }
 
-    async fn list_tasks(&self, request: Request<pb::ListTasksRequest>) -> Result<Response<pb::ListTasksResponse>, Status> {
+    async fn list_tasks(
+        &self,
+        request: Request<pb::ListTasksRequest>,
+    ) -> Result<Response<pb::ListTasksResponse>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let query = pb::ListTasksRequest { page_size: 0, page_token: String::new(), ..request.clone() };

@@ -33,7 +33,8 @@ impl View for ResponsibilityNames {
 
     fn project(key: &str, open: Vec<Row<Columns>>, recorded: &Recorded) -> Result<Vec<Row<Columns>>, Poison> {
         let Some((_, full_name, until)) = named(&recorded.event) else { return Ok(open) };
-        let spans = open.into_iter().map(|row| Span { period: row.valid, value: row.columns, because: row.because });
+        let spans =
+            open.into_iter().map(|row| Span { period: row.valid, value: row.columns, because: row.because });
         let mut held = Timeline::from_spans(spans.collect());
         let columns = Columns { agency: key.to_owned(), full_name };
         held.set(Period::new(recorded.effective_on, until), columns, recorded.position);
@@ -56,6 +57,8 @@ fn named(event: &Event) -> Option<(String, String, Option<duban_domain::Date>)> 
             | AgencyEvent::Amended { .. }
             | AgencyEvent::Dissolved { .. } => None,
         },
-        Event::Document(_) | Event::Task(_) | Event::Assignment(_) | Event::Cycle(_) | Event::Report(_) => None,
+        Event::Document(_) | Event::Task(_) | Event::Assignment(_) | Event::Cycle(_) | Event::Report(_) => {
+            None
+        }
     }
 }

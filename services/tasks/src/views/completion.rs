@@ -52,7 +52,9 @@ impl View for Completion {
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Task(event) => match event {
-                TaskEvent::ProgressRecorded { task, agency, assessment: _ } => vec![format!("{task} {agency}")],
+                TaskEvent::ProgressRecorded { task, agency, assessment: _ } => {
+                    vec![format!("{task} {agency}")]
+                }
                 TaskEvent::ProgressVerified { task, assessment: _ } => vec![format!("{task} verified")],
                 TaskEvent::Proposed { .. }
                 | TaskEvent::Registered { .. }
@@ -81,7 +83,9 @@ impl View for Completion {
         let (on, at) = (recorded.effective_on, recorded.position);
         let task = event.task().to_string();
         let mut held = Timeline::from_spans(
-            open.into_iter().map(|row| Span { period: row.valid, value: row.columns, because: row.because }).collect(),
+            open.into_iter()
+                .map(|row| Span { period: row.valid, value: row.columns, because: row.because })
+                .collect(),
         );
         let columns = |fact, agency, value: &str| Columns { task, fact, agency, value: value.to_owned() };
         match (event, event.stage()) {
@@ -93,7 +97,9 @@ impl View for Completion {
                 held.set_from(on, columns(Fact::Verified, None, assessment.level.as_str()), at);
             }
             (_, Some(stage)) => held.set(Period::since(on), columns(Fact::Stage, None, stage.as_str()), at),
-            (_, None) => return Err(Poison("an event of a task says neither its stage nor its progress".into())),
+            (_, None) => {
+                return Err(Poison("an event of a task says neither its stage nor its progress".into()));
+            }
         }
         Ok(held.spans().iter().cloned().map(row_of).collect())
     }

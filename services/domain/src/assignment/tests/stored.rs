@@ -29,7 +29,9 @@ fn assignments_are_stored_like_this() {
             source: Some(source),
         },
         AssignmentEvent::Acknowledged { assignment: one(), agency: of_one() },
-        AssignmentEvent::Contested { assignment: one(), agency: of_one(), grounds: text("不属于本单位职责") },
+        AssignmentEvent::Contested {
+            assignment: one(), agency: of_one(), grounds: text("不属于本单位职责")
+        },
         AssignmentEvent::Upheld { assignment: one(), agency: of_one(), stage: Stage::Dispatched },
         AssignmentEvent::Reassigned {
             assignment: one(),
@@ -39,7 +41,12 @@ fn assignments_are_stored_like_this() {
             roles: vec![RoleSpan { period, role: Role::Lead }],
         },
         AssignmentEvent::Released { assignment: one(), agency: of_one(), period: Period::since(START) },
-        AssignmentEvent::RoleReinterpreted { assignment: one(), agency: of_one(), role: Role::CoLead, period },
+        AssignmentEvent::RoleReinterpreted {
+            assignment: one(),
+            agency: of_one(),
+            role: Role::CoLead,
+            period,
+        },
         AssignmentEvent::BoundaryCorrected {
             earlier: Some(party("a")),
             later: Some(party("c")),

@@ -203,7 +203,7 @@ fn a_command_rests_on_readings_in_force_only() {
     let rests = |given: Given, reading: &str| given.resting_on([name(reading)]).when(adopt(SECOND, None));
     rests(read(), FIRST).carried_out();
     rests(read(), "documents/opinion/readings/none").then_rejected(Reason::ReadingNotFound);
-    rests(read(), "documents/other/readings/first").then_rejected(Reason::DocumentNotFound);
+    rests(read(), "documents/other/readings/first").then_rejected(Reason::ReadingNotFound);
     let gone = read().when(withdraw(FIRST)).carried_out();
     rests(gone, FIRST).then_rejected(Reason::ReadingNotInForce);
 }
