@@ -162,10 +162,14 @@ async fn views_of_another_log_are_built_again() {
     std::fs::copy(f.folder.path().join("views.db"), other.folder.path().join("views.db")).unwrap();
     std::fs::remove_file(other.folder.path().join("log.db")).unwrap();
     let log = duban_log::Log::open(duban_log::LogOptions::new(other.folder.path())).await.unwrap();
+    // As many events as those views have seen, and others.
+    for n in 1..=3 {
+        log.append(unruled(n, &renamed("other", &format!("other {n}")))).await.unwrap();
+    }
     let views = Views::open(&log).await.unwrap();
     views.start::<Names>().await.unwrap();
-    let mut snapshot = views.read::<Names>(Wanted::Head, soon()).await.unwrap();
-    assert!(snapshot.select::<Names>("1 = 1", &[]).await.unwrap().is_empty());
+    let found = rows(&views, "key = 'all'").await;
+    assert!(found.len() == 3 && found.iter().all(|row| row.columns.agency == "agencies/other"), "{found:?}");
 }
 
 /// The same table by another version, which also keeps nothing.
