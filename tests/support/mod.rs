@@ -40,6 +40,9 @@ pub fn seed() -> PathBuf {
     root().join("seeds/qinghai-green-economy")
 }
 
+/// How long a test waits for what the server does by itself.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// A server and the folder it works on.
 pub struct Office {
     folder: TempDir,
@@ -117,7 +120,8 @@ impl Office {
     /// Waits until the log stands at `position` or beyond: for what the server does by itself.
     pub async fn reached(&self, position: u64) {
         let mut head = self.running().log.watch();
-        head.wait_for(|head| *head >= position).await.expect("the log is open");
+        let there = tokio::time::timeout(PATIENCE, head.wait_for(|head| *head >= position)).await;
+        there.unwrap_or_else(|_| panic!("it does not come to {position} by itself")).expect("the log is open");
     }
 
     /// Sends the seed through the binary, as an operator would.
