@@ -19,7 +19,7 @@ use serde_json::Value;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 
 use crate::args::ClientArgs;
 use crate::failure::{Failure, Refusal};
@@ -188,8 +188,22 @@ impl Server {
     }
 
     fn refused(&self, status: Status, message: &DynamicMessage) -> Failure {
-        let request_id = schema::request_id(message);
-        Failure::Refused(Box::new(Refusal { status, server: self.url.clone(), request_id }))
+        refused(&self.url, status, schema::request_id(message))
+    }
+}
+
+fn refused(server: &str, status: Status, request_id: Option<String>) -> Failure {
+    Failure::Refused(Box::new(Refusal { status: named(status), server: server.to_owned(), request_id }))
+}
+
+/// A status without details is not from a service of ours but from this side of the connection, where tonic
+/// calls a lost connection UNKNOWN or INTERNAL and a passed deadline CANCELLED.
+fn named(status: Status) -> Status {
+    let ours = !status.details().is_empty();
+    match status.code() {
+        Code::Unknown | Code::Internal if !ours => Status::unavailable(status.message()),
+        Code::Cancelled if !ours => Status::deadline_exceeded(status.message()),
+        _ => status,
     }
 }
 
@@ -202,9 +216,24 @@ pub(crate) struct Stream {
 impl Stream {
     /// The next reply as proto JSON; none: the stream has ended.
     pub(crate) async fn next(&mut self) -> Result<Option<Value>, Failure> {
-        let next = self.messages.message().await.map_err(|status| {
-            Failure::Refused(Box::new(Refusal { status, server: self.server.clone(), request_id: None }))
-        })?;
+        let next = self.messages.message().await.map_err(|status| refused(&self.server, status, None))?;
         next.map(|message| schema::to_json(&message)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::*;
+
+    #[test]
+    fn what_happens_on_the_way_is_called_what_it_is() {
+        assert_eq!(named(Status::unknown("transport error")).code(), Code::Unavailable);
+        assert_eq!(named(Status::cancelled("Timeout expired")).code(), Code::DeadlineExceeded);
+        let details =
+            ErrorDetails::with_error_info("INTERNAL_ERROR", "duban", std::collections::HashMap::new());
+        let server_said = Status::with_error_details(Code::Internal, "a mistake", details);
+        assert_eq!(named(server_said).code(), Code::Internal);
     }
 }

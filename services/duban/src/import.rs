@@ -96,3 +96,6 @@ async fn show(checked: &Checked<'_>, session: &Session, printer: &mut Printer) -
     let [commands, events, anomalies] = &counts;
     printer.note(&messages::DRY_RUN.with(printer.lang(), &[commands, events, anomalies]))
 }
+
+#[cfg(test)]
+mod tests;

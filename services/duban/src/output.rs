@@ -194,4 +194,4 @@ pub(crate) fn progress(title: &'static str, steps: usize) -> ProgressBar {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -38,7 +38,7 @@ impl Encoder for DynamicCodec {
     type Error = Status;
 
     fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        message.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+        message.encode(buffer).map_err(|error| Status::invalid_argument(error.to_string()))
     }
 }
 
@@ -48,6 +48,7 @@ impl Decoder for DynamicCodec {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
         let reply = DynamicMessage::decode(self.reply.clone(), buffer);
-        reply.map(Some).map_err(|error| Status::internal(error.to_string()))
+        // The bytes came whole: what can't be read is of another version.
+        reply.map(Some).map_err(|error| Status::unimplemented(format!("the reply can't be read: {error}")))
     }
 }

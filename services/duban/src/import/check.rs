@@ -149,4 +149,4 @@ fn text_at<'s>(seed: &'s Seed, line: usize, name: Option<&str>) -> Result<&'s st
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::*;
 
+/// Keeps what is printed.
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Paper {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -21,12 +22,14 @@ impl Write for Paper {
 }
 
 impl Paper {
-    fn text(&self) -> String {
+    /// What was printed so far.
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-fn printer(format: Format, lang: Lang) -> (Printer, Paper, Paper) {
+/// A printer, with what it prints on stdout and on stderr.
+pub(crate) fn printer(format: Format, lang: Lang) -> (Printer, Paper, Paper) {
     let (out, err) = (Paper::default(), Paper::default());
     let printer =
         Printer { format, lang, out: Box::new(out.clone()), err: Box::new(err.clone()), wrap: false };

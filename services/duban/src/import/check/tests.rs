@@ -6,7 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../seeds/qinghai-green-economy");
+pub(in crate::import) const SEED: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../seeds/qinghai-green-economy");
 
 fn checked(folder: &Path) -> Vec<String> {
     let found = Seed::load(folder).and_then(|seed| all(&seed).map(|checked| checked.plays.len()));
@@ -16,8 +17,13 @@ fn checked(folder: &Path) -> Vec<String> {
     }
 }
 
-/// A copy of the seed in which the first `from` in a file is `to`.
+/// The mistakes of a copy of the seed in which the first `from` in a file is `to`.
 fn mangled(file: &str, from: &str, to: &str) -> Vec<String> {
+    checked(copy(file, from, to).path())
+}
+
+/// A copy of the seed in which the first `from` in a file is `to`.
+pub(in crate::import) fn copy(file: &str, from: &str, to: &str) -> TempDir {
     let copy = TempDir::new().unwrap();
     for entry in std::fs::read_dir(SEED).unwrap() {
         let path = entry.unwrap().path();
@@ -27,7 +33,7 @@ fn mangled(file: &str, from: &str, to: &str) -> Vec<String> {
     let content = std::fs::read_to_string(&path).unwrap();
     assert!(content.contains(from), "{file} has no {from}");
     std::fs::write(&path, content.replacen(from, to, 1)).unwrap();
-    checked(copy.path())
+    copy
 }
 
 /// That one mistake was found, at that place, for that reason.
