@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use duban_domain::subject::Subject;
 use duban_domain::{Position, Recorded, Tag, Timestamp, World};
-use sqlx::sqlite::SqliteSynchronous;
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnection, SqliteSynchronous};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -88,7 +89,7 @@ pub(crate) struct Inner {
     reader: Reader,
     /// Taken when the log closes, which ends the committer.
     writer: Mutex<Option<Arc<Writer>>>,
-    committer: Mutex<Option<JoinHandle<()>>>,
+    committer: Mutex<Option<JoinHandle<Option<SqliteConnection>>>>,
     folder: Arc<Folder>,
 }
 
@@ -141,8 +142,12 @@ impl Log {
         drop(lock(&self.inner.writer).take());
         let committer = lock(&self.inner.committer).take();
         if let Some(task) = committer {
-            task.await.ok();
+            let connection = task.await.ok().flatten();
             self.inner.reader.close().await;
+            // The last one to close, since only a writer takes the write-ahead log into the file.
+            if let Some(connection) = connection {
+                connection.close().await.ok();
+            }
             self.inner.folder.release();
         }
     }

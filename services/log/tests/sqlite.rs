@@ -55,6 +55,17 @@ async fn a_closed_log_says_so() {
 }
 
 #[tokio::test]
+async fn a_closed_log_is_all_in_one_file() {
+    let f = Fixture::new().await;
+    f.log.append(append(1, &[&["a"]])).await.unwrap();
+    everything(&f.log).await;
+    f.log.close().await;
+    for beside in ["log.db-wal", "log.db-shm"] {
+        assert!(!f.folder.path().join(beside).exists(), "{beside} would be left behind by a copy of log.db");
+    }
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused() {
     let mut f = Fixture::new().await;
     f.log.close().await;

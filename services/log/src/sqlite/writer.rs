@@ -45,8 +45,9 @@ pub(crate) struct WriterOptions {
 }
 
 impl Writer {
-    /// Starts the committer. It ends when every `Writer` is gone and the queue is empty.
-    pub(crate) fn start(options: WriterOptions) -> (Self, JoinHandle<()>) {
+    /// Starts the committer. It ends when every `Writer` is gone and the queue is empty, and leaves its
+    /// connection to be closed.
+    pub(crate) fn start(options: WriterOptions) -> (Self, JoinHandle<Option<SqliteConnection>>) {
         let (queue, jobs) = mpsc::channel(options.queue);
         let committer = Committer {
             database: options.database,
@@ -92,7 +93,7 @@ struct Committer {
 }
 
 impl Committer {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Option<SqliteConnection> {
         let mut waiting = Vec::with_capacity(BATCH_MAX);
         while jobs.recv_many(&mut waiting, BATCH_MAX).await > 0 {
             let mut batch = Batch::default();
@@ -114,9 +115,7 @@ impl Committer {
             }
             self.commit(batch).await;
         }
-        if let Some(connection) = self.connection.take() {
-            connection.close().await.ok();
-        }
+        self.connection
     }
 
     /// Commits the batch and only then answers. A crash anywhere before the answers leaves either the whole
