@@ -70,7 +70,8 @@ fn left_out(shown: &[String], came: Vec<String>) -> Vec<String> {
 }
 
 fn difference(shown: &Shown, came: &[String]) -> String {
-    let shown_kinds: Vec<String> = shown.lines.iter().map(|line| kinds(line)).collect();
+    let all = shown.lines.iter().filter(|line| *line != "...");
+    let shown_kinds: Vec<String> = all.map(|line| kinds(line)).collect();
     let came_kinds: Vec<String> = came.iter().map(|line| kinds(line)).collect();
     let mut lines = vec![format!("line {}: $ {}", shown.at, shown.command)];
     lines
