@@ -104,7 +104,7 @@ pub fn views_of(services: &[Service]) -> Vec<Entry> {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let Settings { services, listen, insecure, data, clock, ids, quotas } = settings;
     // Before the log is opened: a process that can't listen should not touch it.
-    let server = Server::bind(Options { insecure, quotas, ..Options::at(listen) }).await?;
+    let mut server = Server::bind(Options { insecure, quotas, ..Options::at(listen) }).await?;
     let log = Log::open(LogOptions::new(data).clock(clock).ids(ids)).await?;
     let views = Views::open(&log).await?;
     let mut doors = Doors::default();
@@ -115,6 +115,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
             calendar = Some(duban_reports::Calendar::start(&log, &views).await?);
         }
     }
+    // A view may have stopped already: that is said after this, or it would be unsaid.
+    server.announce(&doors).await;
     watch_health(&server.health(), &services, &views);
     if let Some(calendar) = &calendar {
         watch_calendar(server.health(), calendar.health());

@@ -105,6 +105,11 @@ impl Doors {
         &self.names
     }
 
+    /// The names that health is asked about: theirs, and the process's as a whole.
+    fn reported(&self) -> Vec<&'static str> {
+        [self.names(), &[""]].concat()
+    }
+
     /// All routes, with health and both reflections, which some clients speak only one of.
     fn routes(mut self, health: HealthReporter) -> Result<Routes, ServeError> {
         let describe = || {
@@ -131,6 +136,7 @@ pub struct Server {
     address: SocketAddr,
     options: Options,
     health: HealthReporter,
+    announced: bool,
     draining: CancellationToken,
 }
 
@@ -151,6 +157,7 @@ impl Server {
             address,
             options,
             health: HealthReporter::new(),
+            announced: false,
             draining: CancellationToken::new(),
         })
     }
@@ -165,16 +172,25 @@ impl Server {
         self.health.clone()
     }
 
+    /// Says that these services answer, before anybody can say of one that it doesn't: what is said last holds.
+    /// [`Server::serve`] does it where nobody has.
+    pub async fn announce(&mut self, doors: &Doors) {
+        report(&self.health, &doors.reported(), ServingStatus::Serving).await;
+        self.announced = true;
+    }
+
     /// Cancelled when draining begins.
     pub fn draining(&self) -> CancellationToken {
         self.draining.clone()
     }
 
     /// Answers until `stop`, then drains: refuses new calls, lets streams end, and cuts after the deadline.
-    pub async fn serve(self, doors: Doors, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn serve(mut self, doors: Doors, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        if !self.announced {
+            self.announce(&doors).await;
+        }
         let Self { listener, options, health, draining, .. } = self;
-        let names = [doors.names(), &[""]].concat();
-        report(&health, &names, ServingStatus::Serving).await;
+        let names = doors.reported();
         let gate = Arc::new(Gate::new(&options.quotas, options.insecure, draining.clone()));
         let service = Gated { gate, inner: doors.routes(health.clone())? };
 
