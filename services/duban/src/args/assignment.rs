@@ -24,13 +24,13 @@ pub(crate) enum AssignmentCommand {
     Acknowledge(Step<Assignment>),
     /// 退办: say why your agency is not the one to answer
     Contest(Contest),
-    /// 维持: uphold a contested assignment; needs --reason
+    /// 维持: uphold a contested assignment
     Uphold(Step<Assignment>),
-    /// 改派: hand the rest of its period to another agency; needs --reason
+    /// 改派: hand the rest of its period to another agency
     Reassign(Reassign),
-    /// 解除: release the agency; needs --reason
+    /// 解除: release the agency
     Release(Step<Assignment>),
-    /// 角色认定: read the role otherwise; needs --reason
+    /// 角色认定: read the role otherwise
     Reinterpret(Reinterpret),
     /// 更正起止日: move the boundary between two periods; needs --reason
     CorrectBoundary(CorrectBoundary),

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_bounded() {
-        let slow = wishing(Code::Aborted, Duration::from_secs(3600));
+        let slow = wishing(Code::Aborted, Duration::from_hours(1));
         assert_eq!(Tries::default().pause_after(&slow), Some(PAUSE_MAX));
     }
 

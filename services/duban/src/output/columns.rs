@@ -50,7 +50,7 @@ pub(super) fn of(list: &str, items: &[serde_json::Value]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use prost_reflect::{Kind, MessageDescriptor};
+    use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
     use super::*;
     use crate::client::schema;
@@ -71,7 +71,7 @@ mod tests {
         for message in
             schema::pool().all_messages().filter(|message| message.full_name().starts_with("duban."))
         {
-            for list in message.fields().filter(|field| field.is_list()) {
+            for list in message.fields().filter(FieldDescriptor::is_list) {
                 let Kind::Message(item) = list.kind() else { continue };
                 let requested = message.name().ends_with("Request");
                 let known = COLUMNS.iter().find(|(name, _)| *name == list.json_name());
