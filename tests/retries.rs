@@ -2,17 +2,18 @@
 //! nothing written. The same request id for anything else is refused, and to another principal it means nothing.
 
 mod story;
+mod told;
 
 use std::collections::BTreeSet;
 
 use prost_reflect::Value;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use rand::SeedableRng as _;
 use tonic::Code;
 
-use crate::support::{reason_of, rpcs};
-use story::{Story, changed, parted, request_id};
+use crate::support::{Rpc, reason_of, rpcs};
+use told::{Story, changed, parted, request_id};
 
 /// Every command of the story again, in another order: the first answers, and the log stays as it is.
 async fn retried(story: &mut Story, seed: u64) {
@@ -22,7 +23,12 @@ async fn retried(story: &mut Story, seed: u64) {
         let again = told.who.calls(&story.office).raw(&told.rpc.path, told.request.clone()).await;
         let again = again.unwrap_or_else(|status| panic!("{}: {status:?}", told.rpc.path));
         let same = again.len() == 1 && again[0] == told.reply;
-        assert!(same, "{}: {:?}", told.rpc.path, (parted(&told.rpc, &told.reply), parted(&told.rpc, &again[0])));
+        assert!(
+            same,
+            "{}: {:?}",
+            told.rpc.path,
+            (parted(&told.rpc, &told.reply), parted(&told.rpc, &again[0]))
+        );
         assert_eq!(story.office.head().await, before, "{}: a retry writes nothing", told.rpc.path);
     }
 }
@@ -30,7 +36,7 @@ async fn retried(story: &mut Story, seed: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_of_any_command_gives_the_first_answer_whatever_happened_since() {
     let mut story = Story::told().await;
-    let all: BTreeSet<String> = rpcs().into_iter().filter(|rpc| rpc.is_command()).map(|rpc| rpc.path).collect();
+    let all: BTreeSet<String> = rpcs().into_iter().filter(Rpc::is_command).map(|rpc| rpc.path).collect();
     let given: BTreeSet<String> = story.told.iter().map(|told| told.rpc.path.clone()).collect();
     assert_eq!(given, all, "the story gives every command");
     retried(&mut story, 1).await;

@@ -24,14 +24,14 @@ pub(crate) fn roles(rpc: &Rpc) -> &'static [Role] {
 }
 
 impl Scene {
-    /// Agencies, a document with its reading, a dispatched task, a cycle and a draft.
+    /// Agencies, a document with its reading, a dispatched task, a cycle and a report.
     pub(crate) async fn set() -> Self {
         let office = Office::open().await;
         office.register_agencies(&["fgw", "czt"]).await;
         document(&office.supervisor()).await;
         office.dispatch("t", "2026-01-01", &["fgw", "czt"]).await;
         office.cycle_opened("fgw", 2026, "2026-12-31", 2).await;
-        office.agency("fgw").draft(context(), 2026, "r").await.expect("drafted");
+        office.submitted("fgw", 2026, "r", &["t"]).await;
         Self { office }
     }
 
@@ -88,7 +88,8 @@ fn read(status: &Status, path: &str) -> Told {
     let details = status.get_error_details();
     let Some(info) = details.error_info() else { panic!("{path}: no ErrorInfo: {status}") };
     assert_eq!(info.domain, DOMAIN, "{path}");
-    let internal = matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable);
+    let internal =
+        matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable);
     assert!(!internal || info.reason == "MALFORMED_MESSAGE", "{path}: {status}");
     let fields = details.bad_request().map_or(Vec::new(), |bad| {
         bad.field_violations.iter().map(|violation| violation.field.clone()).collect()

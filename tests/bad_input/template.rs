@@ -4,7 +4,8 @@
 use duban_domain::Date;
 use prost_reflect::prost_types::Timestamp;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value};
-use uuid::Uuid;
+
+use crate::support::context;
 
 /// What is read from a resource in a request; its other fields are ignored there.
 const READ: [(&str, &[&str]); 3] = [
@@ -35,7 +36,9 @@ pub(crate) fn template(input: &MessageDescriptor) -> DynamicMessage {
 
 fn is_read(field: &FieldDescriptor) -> bool {
     let of = field.parent_message();
-    READ.iter().find(|(message, _)| *message == of.full_name()).is_none_or(|(_, read)| read.contains(&field.name()))
+    READ.iter()
+        .find(|(message, _)| *message == of.full_name())
+        .is_none_or(|(_, read)| read.contains(&field.name()))
 }
 
 fn value(of: &MessageDescriptor, field: &FieldDescriptor) -> Value {
@@ -69,10 +72,11 @@ fn value(of: &MessageDescriptor, field: &FieldDescriptor) -> Value {
 /// A text that the field can take.
 fn text(of: &str, field: &str) -> String {
     let text = match field {
-        "request_id" | "log" | "epoch" => return Uuid::new_v4().to_string(),
+        "request_id" | "log" | "epoch" => return context().request_id,
         "etag" | "filter" | "page_token" => "",
         "effective_on" | "valid_on" | "known_on" | "issued_on" | "holders_on" | "on" => "2026-03-02",
         "due_on" | "until" => "2026-12-31",
+        "agency" if of == "ReassignAssignmentRequest" => "agencies/czt",
         "agency" | "superior" | "on_behalf_of" => "agencies/fgw",
         "document" => "documents/d",
         "clause" | "clauses" => "documents/d/clauses/c",

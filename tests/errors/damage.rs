@@ -83,7 +83,12 @@ fn stopped(status: &Status, position: u64) {
 
 /// Asks the view of agencies until it has found out that it can't go on.
 async fn listed(office: &Office) -> Status {
-    office.auditor().agencies().list_agencies(agencies::ListAgenciesRequest::default()).await.expect_err("a refusal")
+    office
+        .auditor()
+        .agencies()
+        .list_agencies(agencies::ListAgenciesRequest::default())
+        .await
+        .expect_err("a refusal")
 }
 
 #[tokio::test]
@@ -101,7 +106,8 @@ async fn an_event_that_is_gone_is_data_loss_and_stops_the_views() {
         .await
         .expect("anyone may watch")
         .into_inner();
-    let unhealthy = async { while watched.message().await.expect("a status").expect("a status").status != 2 {} };
+    let unhealthy =
+        async { while watched.message().await.expect("a status").expect("a status").status != 2 {} };
     tokio::time::timeout(Duration::from_secs(10), unhealthy).await.expect("NOT_SERVING");
     office.close().await;
 }
@@ -148,7 +154,8 @@ async fn a_log_that_takes_no_writes_says_when_to_send_it_again() {
     assert!(!words.contains("sqlite") && !words.contains("lock"), "{words}");
     office.auditor().audit().get_head(audit::GetHeadRequest {}).await.expect("it is still read");
     lock.rollback().await.expect("let go");
-    let receipt = supervisor.propose(context, Some("t")).await.expect("sent again").receipt.expect("a receipt");
+    let receipt =
+        supervisor.propose(context, Some("t")).await.expect("sent again").receipt.expect("a receipt");
     assert_eq!((receipt.last_position, office.head().await), (1, 1));
     office.verify().await;
 }
@@ -183,7 +190,12 @@ async fn a_full_queue_says_when_to_send_it_again() {
     let written = answers.iter().filter(|(answer, ..)| answer.is_ok()).count();
     assert!(written > 0, "what waited is written");
     supervisor.register_agency(context, None, &name).await.expect("sent again");
-    let auditor = As::on(Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy(), "a", "auditor", None);
+    let auditor = As::on(
+        Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy(),
+        "a",
+        "auditor",
+        None,
+    );
     let list = agencies::ListAgenciesRequest { page_size: 100, ..Default::default() };
     let listed = auditor.agencies().list_agencies(list).await.unwrap().into_inner().agencies;
     assert_eq!(listed.len(), written + 1);
@@ -199,7 +211,7 @@ async fn a_full_queue_says_when_to_send_it_again() {
 async fn a_reply_without_measure_asks_for_a_smaller_page() {
     let office = Office::open().await;
     let supervisor = office.supervisor();
-    let long = "省".repeat(9_000);
+    let long = "省".repeat(10_000);
     // Each reading says its reason: some thirty kilobytes.
     document(&supervisor).await;
     for _ in 0..150 {

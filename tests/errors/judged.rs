@@ -55,7 +55,10 @@ async fn a_rule_that_says_no_is_named_with_its_subject() {
     ruled_out(&office.refuses("AGENCY_NOT_ACTIVE", dispatch).await, "AGENCY_NOT_ACTIVE", "agencies/old");
     let dispatch = supervisor.dispatch_to(context(), "t", &[("fgw", Role::Lead), ("czt", Role::Lead)]);
     told(&office.refuses("LEAD_TAKEN", dispatch).await, Code::FailedPrecondition, "LEAD_TAKEN");
-    supervisor.dispatch_to(from("2026-01-01"), "t", &[("fgw", Role::Lead), ("czt", Role::CoLead)]).await.unwrap();
+    supervisor
+        .dispatch_to(from("2026-01-01"), "t", &[("fgw", Role::Lead), ("czt", Role::CoLead)])
+        .await
+        .unwrap();
     let dissolve = supervisor.dissolve(because("改革"), "agencies/fgw");
     ruled_out(&office.refuses("AGENCY_HAS_DUTIES", dissolve).await, "AGENCY_HAS_DUTIES", "agencies/fgw");
     // A cycle.
@@ -100,7 +103,11 @@ async fn nobody_judges_their_own_agencys_report() {
     ruled_out(&office.refuses("REPORT_STAGE", accept).await, "REPORT_STAGE", "reports/r");
     let level = ProgressLevel::Limited;
     let record = czt.record(context(), "t", level, "好");
-    ruled_out(&office.refuses("ASSIGNMENT_STAGE", record).await, "ASSIGNMENT_STAGE", "tasks/t/assignments/czt");
+    ruled_out(
+        &office.refuses("ASSIGNMENT_STAGE", record).await,
+        "ASSIGNMENT_STAGE",
+        "tasks/t/assignments/czt",
+    );
     office.verify().await;
 }
 
@@ -142,7 +149,9 @@ async fn what_the_log_has_not_reached_is_told_with_its_head() {
 }
 
 /// How a stream fails, at once or with its first message.
-async fn first_of<T: std::fmt::Debug>(answer: Result<tonic::Response<tonic::Streaming<T>>, Status>) -> Status {
+async fn first_of<T: std::fmt::Debug>(
+    answer: Result<tonic::Response<tonic::Streaming<T>>, Status>,
+) -> Status {
     match answer {
         Err(status) => status,
         Ok(stream) => stream.into_inner().message().await.expect_err("a refusal"),
@@ -157,12 +166,14 @@ async fn a_cursor_of_another_log_or_epoch_is_told_with_both_identities() {
     let ours = client.get_head(audit::GetHeadRequest {}).await.unwrap().into_inner().log.unwrap();
     let name = |log: &LogIdentity| format!("{}/{}", log.log, log.epoch);
     let other = || Uuid::from_u128(7).to_string();
-    let strangers = [LogIdentity { log: other(), ..ours.clone() }, LogIdentity { epoch: other(), ..ours.clone() }];
+    let strangers =
+        [LogIdentity { log: other(), ..ours.clone() }, LogIdentity { epoch: other(), ..ours.clone() }];
     for theirs in strangers {
         let after = Some(audit::Cursor { log: Some(theirs.clone()), position: 0 });
         let read = audit::ReadRequest { after: after.clone(), ..Default::default() };
         let subscribe = audit::SubscribeRequest { after, ..Default::default() };
-        let refused = [first_of(client.read(read).await).await, first_of(client.subscribe(subscribe).await).await];
+        let refused =
+            [first_of(client.read(read).await).await, first_of(client.subscribe(subscribe).await).await];
         for status in refused {
             let details = told(&status, Code::FailedPrecondition, "OTHER_LOG");
             assert!(details.precondition_failure().is_some());

@@ -33,13 +33,14 @@ async fn a_bad_field_is_named_by_its_path() {
         ],
     };
     let refused = async { supervisor.tasks().dispatch_task(dispatch).await };
-    let details = told(&office.refuses("INVALID_FIELD", refused).await, Code::InvalidArgument, "INVALID_FIELD");
+    let details =
+        told(&office.refuses("INVALID_FIELD", refused).await, Code::InvalidArgument, "INVALID_FIELD");
     let mut named = fields(&details);
     named.sort();
     assert_eq!(named, ["assignments[1].agency", "assignments[1].role", "context.effective_on", "task"]);
 
+    supervisor.propose(context(), Some("t")).await.unwrap();
     let refused = office.refuses("REASON_REQUIRED", supervisor.withdraw(context(), "tasks/t")).await;
-    // What is not there has no reason to be given: existence comes before the rule.
     assert_eq!(fields(&told(&refused, Code::InvalidArgument, "REASON_REQUIRED")), ["context.reason"]);
     office.verify().await;
 }
@@ -56,10 +57,13 @@ async fn a_bad_mask_filter_or_token_is_named() {
             update_mask: Some(prost_types::FieldMask { paths }),
         };
         let refused = async { supervisor.agencies().amend_agency(amend).await };
-        let details = told(&office.refuses("MASK_INVALID", refused).await, Code::InvalidArgument, "MASK_INVALID");
+        let details =
+            told(&office.refuses("MASK_INVALID", refused).await, Code::InvalidArgument, "MASK_INVALID");
         assert_eq!(fields(&details), ["update_mask"]);
     }
-    for filter in ["colour = red", "status ~ ACTIVE", "status = active", "kind =", "status = ACTIVE OR kind = 1"] {
+    for filter in
+        ["colour = red", "status ~ ACTIVE", "status = active", "kind =", "status = ACTIVE OR kind = 1"]
+    {
         let list = agencies::ListAgenciesRequest { filter: filter.to_owned(), ..Default::default() };
         let refused = auditor.agencies().list_agencies(list).await.unwrap_err();
         let details = told(&refused, Code::InvalidArgument, "FILTER_INVALID");
@@ -183,7 +187,8 @@ async fn another_agencys_report_is_denied_in_the_same_words_as_one_that_is_not_t
 #[tokio::test]
 async fn another_agencys_assignment_is_denied() {
     let office = year().await;
-    let refused = office.refuses("NOT_YOURS", office.agency("fgw").take(context(), "tasks/t/assignments/czt")).await;
+    let refused =
+        office.refuses("NOT_YOURS", office.agency("fgw").take(context(), "tasks/t/assignments/czt")).await;
     told(&refused, Code::PermissionDenied, "NOT_YOURS");
     let level = duban_proto::call::v1::ProgressLevel::Limited;
     office.register_agencies(&["jtt"]).await;

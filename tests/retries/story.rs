@@ -1,54 +1,14 @@
-//! A story that gives every command once or more, in an order in which each is allowed, and keeps what was sent
-//! and what came back, byte for byte.
+//! A story that gives every command once or more, in an order in which each is allowed.
 
-use bytes::Bytes;
 use duban_proto::agencies::v1 as agencies;
 use duban_proto::call::v1::{CommandContext, ProgressLevel as Level};
 use duban_proto::reports::v1 as reports;
 use duban_proto::tasks::v1 as tasks;
 use duban_proto::tasks::v1::AssignmentRole as Role;
-use prost::Message;
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::DynamicMessage;
 
-use crate::support::{As, Office, Rpc, agency, assignment, because, context, from, rpc, task};
-
-/// Who gives a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Who {
-    actor: &'static str,
-    role: &'static str,
-    agency: Option<&'static str>,
-}
-
-impl Who {
-    /// Calling the server as it runs now.
-    pub(crate) fn calls(self, office: &Office) -> As {
-        As::on(office.channel(), self.actor, self.role, self.agency)
-    }
-
-    /// Somebody else in the same role.
-    pub(crate) fn another(self) -> Self {
-        Self { actor: "another", ..self }
-    }
-}
-
-const fn who(actor: &'static str, role: &'static str, agency: Option<&'static str>) -> Who {
-    Who { actor, role, agency }
-}
-
-/// A command that was given.
-pub(crate) struct Told {
-    pub(crate) who: Who,
-    pub(crate) rpc: Rpc,
-    pub(crate) request: Bytes,
-    pub(crate) reply: Bytes,
-}
-
-/// A server and what it was told.
-pub(crate) struct Story {
-    pub(crate) office: Office,
-    pub(crate) told: Vec<Told>,
-}
+use super::told::{Story, Who, who};
+use crate::support::{agency, assignment, because, context, from, task};
 
 const SUPERVISOR: Who = who("supervisor-1", "supervisor", None);
 const SECOND: Who = who("supervisor-2", "supervisor", None);
@@ -57,37 +17,10 @@ const FGW: Who = who("officer-fgw", "agency", Some("agencies/fgw"));
 const CZT: Who = who("officer-czt", "agency", Some("agencies/czt"));
 const STHJT: Who = who("officer-sthjt", "agency", Some("agencies/sthjt"));
 
-/// A command's message with another context.
-pub(crate) fn changed(rpc: &Rpc, request: &Bytes, field: &str, value: Value) -> Vec<u8> {
-    let mut message = DynamicMessage::decode(rpc.input.clone(), request.clone()).expect("a request");
-    let context = message.get_field_by_name_mut("context").expect("a command");
-    context.as_message_mut().expect("a context").set_field_by_name(field, value);
-    message.encode_to_vec()
-}
-
-/// The request id of a command's message.
-pub(crate) fn request_id(rpc: &Rpc, request: &Bytes) -> Value {
-    let message = DynamicMessage::decode(rpc.input.clone(), request.clone()).expect("a request");
-    let context = message.get_field_by_name("context").expect("a command").into_owned();
-    let context = context.as_message().expect("a context");
-    context.get_field_by_name("request_id").expect("a request id").into_owned()
-}
-
-/// A reply, and its receipt taken out of it.
-pub(crate) fn parted(rpc: &Rpc, reply: &Bytes) -> (DynamicMessage, Option<Value>) {
-    let mut message = DynamicMessage::decode(rpc.output.clone(), reply.clone()).expect("a reply");
-    let receipt = message.has_field_by_name("receipt").then(|| {
-        let receipt = message.get_field_by_name("receipt").expect("a receipt").into_owned();
-        message.clear_field_by_name("receipt");
-        receipt
-    });
-    (message, receipt)
-}
-
 impl Story {
     /// The whole story.
     pub(crate) async fn told() -> Self {
-        let mut story = Self { office: Office::open().await, told: Vec::new() };
+        let mut story = Self::begin().await;
         story.agencies().await;
         story.documents().await;
         story.tasks().await;
@@ -95,24 +28,6 @@ impl Story {
         story.closing().await;
         story.reports().await;
         story
-    }
-
-    /// Asks first what would come of it, which writes nothing and uses the request id for nothing; then gives
-    /// the command.
-    async fn tell(&mut self, who: Who, name: &str, request: impl Message) -> DynamicMessage {
-        let (rpc, request) = (rpc(name), Bytes::from(request.encode_to_vec()));
-        let caller = who.calls(&self.office);
-        let before = self.office.head().await;
-        let asked = changed(&rpc, &request, "validate_only", Value::Bool(true));
-        let shown = caller.raw(&rpc.path, asked).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
-        assert!(parted(&rpc, &shown[0]).1.is_none(), "{name}: no receipt for a question");
-        assert_eq!(self.office.head().await, before, "{name}: a question writes nothing");
-        let reply = caller.raw(&rpc.path, request.clone()).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
-        let [reply] = reply.try_into().expect("one reply");
-        let (resource, receipt) = parted(&rpc, &reply);
-        assert!(receipt.is_some(), "{name}: a receipt");
-        self.told.push(Told { who, rpc, request, reply });
-        resource
     }
 
     async fn agencies(&mut self) {
@@ -123,7 +38,9 @@ impl Story {
             kind: agencies::AgencyKind::ConstituentDepartment.into(),
             ..Default::default()
         };
-        for (id, name) in [("fgw", "发改委"), ("czt", "财政厅"), ("sthjt", "环境厅"), ("jtt", "交通厅"), ("old", "旧局")] {
+        for (id, name) in
+            [("fgw", "发改委"), ("czt", "财政厅"), ("sthjt", "环境厅"), ("jtt", "交通厅"), ("old", "旧局")]
+        {
             self.tell(SUPERVISOR, "/RegisterAgency", register(Some(id), name)).await;
         }
         self.tell(SUPERVISOR, "/RegisterAgency", register(None, "无号局")).await;
@@ -159,7 +76,8 @@ impl Story {
             update_mask: Some(prost_types::FieldMask { paths: vec!["division_code".to_owned()] }),
         };
         self.tell(SUPERVISOR, "/AmendAgency", amend).await;
-        let dissolve = agencies::DissolveAgencyRequest { context: Some(because("机构改革")), agency: agency("old") };
+        let dissolve =
+            agencies::DissolveAgencyRequest { context: Some(because("机构改革")), agency: agency("old") };
         self.tell(SUPERVISOR, "/DissolveAgency", dissolve).await;
     }
 
@@ -193,7 +111,9 @@ impl Story {
             };
             self.tell(SUPERVISOR, "/RecordAnomaly", record).await;
         }
-        for (id, supersedes) in [(Some("r"), None), (None, None), (Some("r2"), Some("documents/d/readings/r"))] {
+        for (id, supersedes) in
+            [(Some("r"), None), (None, None), (Some("r2"), Some("documents/d/readings/r"))]
+        {
             let adopt = tasks::AdoptReadingRequest {
                 context: Some(because("上下文如此")),
                 document: "documents/d".to_owned(),
@@ -246,7 +166,15 @@ impl Story {
         let lead = [new(Some("fgw"), "fgw", Role::Lead), new(Some("czt"), "czt", Role::CoLead)];
         let parties = [
             ("t", vec![lead[0].clone(), lead[1].clone(), new(None, "sthjt", Role::Supporting)]),
-            ("k", vec![lead[0].clone(), lead[1].clone(), new(Some("s"), "sthjt", Role::CoLead), new(Some("j"), "jtt", Role::CoLead)]),
+            (
+                "k",
+                vec![
+                    lead[0].clone(),
+                    lead[1].clone(),
+                    new(Some("s"), "sthjt", Role::CoLead),
+                    new(Some("j"), "jtt", Role::CoLead),
+                ],
+            ),
         ];
         for (id, assignments) in parties {
             let dispatch =
@@ -268,7 +196,10 @@ impl Story {
             grounds: "职责不在本厅".to_owned(),
         };
         self.tell(CZT, "/ContestAssignment", contest).await;
-        let uphold = tasks::UpholdAssignmentRequest { context: Some(because("在其三定内")), assignment: assignment("t", "czt") };
+        let uphold = tasks::UpholdAssignmentRequest {
+            context: Some(because("在其三定内")),
+            assignment: assignment("t", "czt"),
+        };
         self.tell(SUPERVISOR, "/UpholdAssignment", uphold).await;
         let assign = |id: Option<&str>, from_day: &str, until: &str| tasks::AssignAgencyRequest {
             context: Some(from(from_day)),
@@ -295,7 +226,9 @@ impl Story {
         };
         self.tell(SUPERVISOR, "/ReinterpretRole", reinterpret).await;
         // To one agency under an id that was chosen, from there to the next under one that wasn't.
-        for (old, to, day, new) in [("czt", "jtt", "2026-02-15", Some("czt-jtt")), ("czt-jtt", "czt", "2026-02-20", None)] {
+        for (old, to, day, new) in
+            [("czt", "jtt", "2026-02-15", Some("czt-jtt")), ("czt-jtt", "czt", "2026-02-20", None)]
+        {
             let reassign = tasks::ReassignAssignmentRequest {
                 context: Some(from(day)),
                 assignment: assignment("t", old),
@@ -381,14 +314,6 @@ impl Story {
         self.report(STHJT, None, None, false).await;
     }
 
-    /// Where the last command's events end.
-    fn last_position(&self) -> u64 {
-        let last = self.told.last().expect("one at least");
-        let receipt = parted(&last.rpc, &last.reply).1.expect("a receipt");
-        let position = receipt.as_message().expect("a receipt").get_field_by_name("last_position");
-        position.expect("a position").as_u64().expect("a number")
-    }
-
     /// A report from its draft to its correction, perhaps returned on the way.
     async fn report(&mut self, own: Who, id: Option<&str>, correction: Option<&str>, returned: bool) {
         let draft = reports::DraftReportRequest {
@@ -428,7 +353,11 @@ impl Story {
         };
         let revise = reports::ReviseReportRequest {
             context: Some(context()),
-            report: Some(reports::Report { name: report.to_owned(), items: vec![item], ..Default::default() }),
+            report: Some(reports::Report {
+                name: report.to_owned(),
+                items: vec![item],
+                ..Default::default()
+            }),
             update_mask: Some(prost_types::FieldMask { paths: vec!["items".to_owned()] }),
         };
         self.tell(own, "/ReviseReport", revise).await;
