@@ -12,7 +12,7 @@ use super::readme::Shown;
 use crate::support::{DUBAN, root};
 
 /// How long any line may take to come.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Where the README says that the server listens.
 const SHOWN_AS: &str = "127.0.0.1:7350";
 /// Before the exit code, once a command is done.
