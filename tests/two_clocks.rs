@@ -5,6 +5,7 @@
 //! with [`model`], which folds the events read from the audit service by hand, one day at a time.
 
 mod model;
+mod obligations;
 mod story;
 
 use duban_proto::call::v1 as call;
