@@ -26,7 +26,15 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 
 /// Which crates may name these libraries at all, outside of tests.
 fn reserved() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let wire = ["duban-proto", "duban-rpc", "duban-agencies", "duban-tasks", "duban-reports", "duban-audit", "duban"];
+    let wire = [
+        "duban-proto",
+        "duban-rpc",
+        "duban-agencies",
+        "duban-tasks",
+        "duban-reports",
+        "duban-audit",
+        "duban",
+    ];
     BTreeMap::from([
         ("sqlx", BTreeSet::from(["duban-log"])),
         ("tonic", BTreeSet::from(wire)),
@@ -45,7 +53,8 @@ fn every_arrow_of_the_workspace_points_upstream() {
     let mut seen = BTreeSet::new();
     for package in &metadata.packages {
         let name = package.name.as_str();
-        let may = allowed.get(name).unwrap_or_else(|| panic!("{name} has no place in the map of the workspace"));
+        let may =
+            allowed.get(name).unwrap_or_else(|| panic!("{name} has no place in the map of the workspace"));
         seen.insert(name.to_owned());
         for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
             let wants = dependency.name.as_str();
@@ -66,6 +75,9 @@ fn the_top_level_is_what_the_user_fixed() {
     let tracked = String::from_utf8(tracked.stdout).unwrap();
     let top: BTreeSet<&str> = tracked.lines().filter_map(|path| path.split('/').next()).collect();
     for entry in top {
-        assert!(entry.starts_with('.') || fixed.contains(&entry), "{entry} is beside the entries that were fixed");
+        assert!(
+            entry.starts_with('.') || fixed.contains(&entry),
+            "{entry} is beside the entries that were fixed"
+        );
     }
 }

@@ -56,7 +56,11 @@ async fn retry(channel: &Channel, sent: &Sent) -> BTreeMap<String, Receipt> {
     let all = std::mem::take(&mut *sent.lock().unwrap());
     for (request, acknowledged) in all {
         let id = request.context.as_ref().unwrap().request_id.clone();
-        let reply = supervisor(channel.clone()).agencies().register_agency(request).await.expect("a retry is answered");
+        let reply = supervisor(channel.clone())
+            .agencies()
+            .register_agency(request)
+            .await
+            .expect("a retry is answered");
         let receipt = reply.into_inner().receipt.expect("a receipt");
         if let Some(acknowledged) = acknowledged {
             assert_eq!(receipt, acknowledged, "what was acknowledged is answered the same");

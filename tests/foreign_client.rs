@@ -13,7 +13,10 @@ fn python() -> Option<String> {
     let found = probe.is_ok_and(|output| output.status.success());
     if !found {
         let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!ci, "no Python with grpcio, grpcio-tools and grpcio-status: pip install them, or set DUBAN_TEST_PYTHON");
+        assert!(
+            !ci,
+            "no Python with grpcio, grpcio-tools and grpcio-status: pip install them, or set DUBAN_TEST_PYTHON"
+        );
         eprintln!(
             "NOT TESTED: no Python with grpcio, grpcio-tools and grpcio-status ({python}). \
              pip install them, or set DUBAN_TEST_PYTHON"

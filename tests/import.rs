@@ -43,15 +43,18 @@ async fn each_assignment_points_at_the_line_it_came_from() {
     office.import().await;
     let text = std::fs::read_to_string(seed().join("document.txt")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let request = tasks::ListAssignmentsRequest { parent: "tasks/-".into(), page_size: 1000, ..Default::default() };
-    let listed = office.auditor().assignments().list_assignments(request).await.unwrap().into_inner().assignments;
+    let request =
+        tasks::ListAssignmentsRequest { parent: "tasks/-".into(), page_size: 1000, ..Default::default() };
+    let listed =
+        office.auditor().assignments().list_assignments(request).await.unwrap().into_inner().assignments;
     assert_eq!(listed.len(), 114);
     let mut aliases = BTreeMap::new();
     for one in &listed {
         let source = one.source.as_ref().expect("a source");
         if !aliases.contains_key(&one.agency) {
             let get = agencies::GetAgencyRequest { name: one.agency.clone(), ..Default::default() };
-            let found = office.auditor().agencies().get_agency(get).await.unwrap().into_inner().agency.unwrap();
+            let found =
+                office.auditor().agencies().get_agency(get).await.unwrap().into_inner().agency.unwrap();
             let names: Vec<String> =
                 found.aliases.iter().map(|alias| alias.alias.clone()).chain([found.full_name]).collect();
             aliases.insert(one.agency.clone(), names);
@@ -69,7 +72,8 @@ async fn no_assignment_ever_rests_on_the_literal_reading_of_item_eight() {
     office.import().await;
     let reading = "documents/qinghai-green-economy-opinion/readings/item-8-agencies-as-printed";
     let request = tasks::ListDependentsRequest { reading: reading.into(), ..Default::default() };
-    let dependents = office.auditor().documents().list_dependents(request).await.unwrap().into_inner().dependents;
+    let dependents =
+        office.auditor().documents().list_dependents(request).await.unwrap().into_inner().dependents;
     assert!(dependents.iter().all(|dependent| dependent.r#type.starts_with("reading.")), "{dependents:?}");
     let who = office.who("qh-green-08", None).await;
     assert_eq!(who[0], ("qh-transport".to_owned(), tasks::AssignmentRole::Lead));
@@ -158,8 +162,10 @@ async fn what_rests_on_a_withdrawn_reading_stays_in_force_and_is_marked() {
     let rows = matrix(&office).await;
     assert_eq!(rows.len(), 114);
     assert!(rows.iter().all(|row| row.contested));
-    let only = tasks::GetMatrixRequest { page_size: 1000, filter: "contested = false".into(), ..Default::default() };
-    let only = office.auditor().responsibility().get_matrix(only).await.unwrap().into_inner().responsibilities;
+    let only =
+        tasks::GetMatrixRequest { page_size: 1000, filter: "contested = false".into(), ..Default::default() };
+    let only =
+        office.auditor().responsibility().get_matrix(only).await.unwrap().into_inner().responsibilities;
     assert!(only.is_empty());
     // And nothing new may rest on it.
     let mut context = crate::support::from("2022-01-01");

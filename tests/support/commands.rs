@@ -109,14 +109,16 @@ impl Office {
             role: None,
             new_assignment_id: Some(format!("{id}-{to}")),
         };
-        let reply = self.supervisor().assignments().reassign_assignment(request).await.expect("it is reassigned");
+        let reply =
+            self.supervisor().assignments().reassign_assignment(request).await.expect("it is reassigned");
         reply.into_inner().receipt.expect("a receipt").last_position
     }
 
     /// Who answers for a task, as (agency id, role), on a day as known at a position.
     pub async fn who(&self, id: &str, as_of: Option<call::AsOf>) -> Vec<(String, tasks::AssignmentRole)> {
         let request = tasks::GetTaskResponsibilityRequest { task: task(id), as_of, consistency: None };
-        let reply = self.auditor().responsibility().get_task_responsibility(request).await.expect("an answer");
+        let reply =
+            self.auditor().responsibility().get_task_responsibility(request).await.expect("an answer");
         let rows = reply.into_inner().responsibilities;
         rows.iter().map(|row| (row.agency.trim_start_matches("agencies/").to_owned(), row.role())).collect()
     }

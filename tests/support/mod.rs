@@ -121,7 +121,9 @@ impl Office {
     pub async fn reached(&self, position: u64) {
         let mut head = self.running().log.watch();
         let there = tokio::time::timeout(PATIENCE, head.wait_for(|head| *head >= position)).await;
-        there.unwrap_or_else(|_| panic!("it does not come to {position} by itself")).expect("the log is open");
+        there
+            .unwrap_or_else(|_| panic!("it does not come to {position} by itself"))
+            .expect("the log is open");
     }
 
     /// Sends the seed through the binary, as an operator would.

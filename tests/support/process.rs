@@ -38,7 +38,9 @@ impl Process {
         let mut lines = BufReader::new(child.stderr.take().expect("its lines")).lines();
         let mut said = String::new();
         let address = loop {
-            let Ok(Some(line)) = lines.next_line().await else { panic!("it ended before it listened:\n{said}") };
+            let Ok(Some(line)) = lines.next_line().await else {
+                panic!("it ended before it listened:\n{said}")
+            };
             let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(address) = entry["address"].as_str() {
                 break address.parse().expect("an address");

@@ -1,7 +1,7 @@
 //! What must hold of the log and its views after every test, whatever it did.
 
-use duban::server::views_of;
 use duban::Service;
+use duban::server::views_of;
 use duban_proto::audit::v1 as audit;
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -17,7 +17,8 @@ pub fn reason_of(status: &Status) -> (tonic::Code, String) {
 
 /// Every event of the log, as an auditor reads it.
 pub async fn events(auditor: &As) -> Vec<audit::Event> {
-    let mut frames = auditor.audit().read(audit::ReadRequest::default()).await.expect("it is read").into_inner();
+    let mut frames =
+        auditor.audit().read(audit::ReadRequest::default()).await.expect("it is read").into_inner();
     let mut events = Vec::new();
     while let Some(frame) = frames.message().await.expect("no failure") {
         events.extend(frame.events);

@@ -1,5 +1,7 @@
 //! `duban rebuild`: views built anew from the log, compared with what stood there, and put in its place.
 
+use std::path::Path;
+
 use duban_log::views::{Entry, Rebuilt};
 use duban_log::{Log, LogOptions, Views};
 use serde_json::{Value, json};
@@ -13,7 +15,9 @@ use crate::server::views_of;
 /// Rebuilds one view, or all of them.
 pub(crate) async fn run(args: RebuildArgs, printer: &mut Printer) -> Result<(), Failure> {
     let views = chosen(args.view.as_deref())?;
-    let opened = |error: duban_log::OpenError| Failure::Other { exit: Exit::Unavailable, message: chain(&error) };
+    is_there(&args.data)?;
+    let opened =
+        |error: duban_log::OpenError| Failure::Other { exit: Exit::Unavailable, message: chain(&error) };
     let log = Log::open(LogOptions::new(&args.data)).await.map_err(opened)?;
     let store = Views::open(&log).await.map_err(opened)?;
     let mut wrong = Vec::new();
@@ -33,6 +37,14 @@ pub(crate) async fn run(args: RebuildArgs, printer: &mut Printer) -> Result<(), 
     }
     let message = format!("{} did not hold what the log says; now it does", wrong.join(", "));
     Err(Failure::Other { exit: Exit::Unverified, message })
+}
+
+/// A folder that was mistyped is not made into an empty log whose views are all as they should be.
+fn is_there(data: &Path) -> Result<(), Failure> {
+    if data.join("log.db").is_file() {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!("there is no log in {}: check --data", data.display())))
 }
 
 fn shown(view: &str, rebuilt: &Rebuilt) -> Value {
@@ -63,5 +75,22 @@ fn chosen(view: Option<&str>) -> Result<Vec<Entry>, Failure> {
     let Some(name) = view else { return Ok(all) };
     let names = all.iter().map(|view| view.name).collect::<Vec<_>>().join(", ");
     let found = all.into_iter().find(|view| view.name == name);
-    found.map(|view| vec![view]).ok_or_else(|| Failure::Usage(format!("there is no view {name}; there are {names}")))
+    found
+        .map(|view| vec![view])
+        .ok_or_else(|| Failure::Usage(format!("there is no view {name}; there are {names}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_log_stays_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let mistyped = folder.path().join("mistyped");
+        assert_eq!(is_there(&mistyped).unwrap_err().exit(), Exit::Usage);
+        assert!(!mistyped.exists());
+        std::fs::write(folder.path().join("log.db"), "").unwrap();
+        assert!(is_there(folder.path()).is_ok());
+    }
 }

@@ -145,7 +145,9 @@ async fn open(service: Service, doors: Doors, log: &Log, views: &Views) -> Resul
                 .with(door!(CycleServiceServer::new(door.clone())))
                 .with(door!(ReportServiceServer::new(door)))
         }
-        Service::Audit => doors.with(door!(AuditServiceServer::new(duban_audit::AuditDoor::new(log.clone())))),
+        Service::Audit => {
+            doors.with(door!(AuditServiceServer::new(duban_audit::AuditDoor::new(log.clone()))))
+        }
     })
 }
 
@@ -217,7 +219,8 @@ impl Running {
 
     /// Waits until it has drained and closed everything.
     pub async fn ended(self) -> Result<(), ServeError> {
-        let served = self.serving.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        let served =
+            self.serving.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
         if let Some(calendar) = self.calendar {
             calendar.stop().await;
         }

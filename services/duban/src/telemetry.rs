@@ -23,9 +23,8 @@ pub(crate) struct Telemetry {
 /// Sets up logging and tracing for the whole process, once.
 pub(crate) fn set_up(format: LogFormat, endpoint: Option<&str>) -> Result<Telemetry, ExporterBuildError> {
     let traces = endpoint.filter(|endpoint| !endpoint.is_empty()).map(traces_to).transpose()?;
-    let exported = traces.as_ref().map(|provider| {
-        tracing_opentelemetry::layer().with_tracer(provider.tracer("duban"))
-    });
+    let exported =
+        traces.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("duban")));
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     // Colours are for eyes: a file or a collector gets none.
     let lines = tracing_subscriber::fmt::layer()

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use duban_domain::{Caller, PrincipalId, Position, Role, Tag, Timestamp};
+use duban_domain::{Caller, Position, PrincipalId, Role, Tag, Timestamp};
 use duban_log::{Append, Condition, Log, LogOptions, ManualClock, NewEvent, Origin};
 use duban_proto::call::v1 as pb;
 use duban_rpc::{Known, Moment, instant};
@@ -30,8 +30,7 @@ async fn log(days: &[&str]) -> Fixture {
 
 /// What an event says does not matter here.
 fn event(n: u128) -> Append {
-    let caller =
-        Caller { principal: PrincipalId::parse("p").unwrap(), role: Role::Supervisor, agency: None };
+    let caller = Caller { principal: PrincipalId::parse("p").unwrap(), role: Role::Supervisor, agency: None };
     let origin = Origin {
         caller,
         request_id: Uuid::from_u128(n),
