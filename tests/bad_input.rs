@@ -293,6 +293,29 @@ async fn numbers_at_the_edges_are_taken_or_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn instants_that_there_are_not_are_refused_by_their_path() {
+    let scene = Scene::set().await;
+    let bad =
+        [(i64::MAX, 0), (i64::MIN, 0), (0, -1), (0, 1_000_000_000), (0, i32::MAX), (253_402_300_800, 0)];
+    let asking = rpcs().into_iter().filter(|rpc| rpc.input.get_field_by_name("as_of").is_some());
+    let asking: Vec<Rpc> = asking.collect();
+    assert!(asking.len() > 10, "there is something to try");
+    for rpc in asking {
+        for (seconds, nanos) in bad {
+            let mut message = template(&rpc.input);
+            let as_of = message.get_field_by_name_mut("as_of").expect("its clocks");
+            let as_of = as_of.as_message_mut().expect("a message");
+            as_of.set_field_by_name("known_at", template::instant(as_of, seconds, nanos));
+            let told = scene.send(&rpc, message.encode_to_vec()).await;
+            let what = format!("{} {seconds} {nanos}: {told:?}", rpc.path);
+            let path = "as_of.known_at";
+            refused_for(&told.expect(&what), Code::InvalidArgument, "INVALID_FIELD", path, &what);
+        }
+    }
+    scene.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_without_measure_are_refused_by_their_path() {
     let scene = Scene::set().await;
     for (rpc, message, place) in every(|place, _| place.field().is_list()) {

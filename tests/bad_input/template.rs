@@ -69,6 +69,14 @@ fn value(of: &MessageDescriptor, field: &FieldDescriptor) -> Value {
     }
 }
 
+/// An instant for the field `known_at` of `as_of`.
+pub(crate) fn instant(as_of: &DynamicMessage, seconds: i64, nanos: i32) -> Value {
+    let field = as_of.descriptor().get_field_by_name("known_at").expect("the field");
+    let mut at = DynamicMessage::new(field.kind().as_message().expect("a timestamp").clone());
+    at.transcode_from(&Timestamp { seconds, nanos }).expect("a timestamp");
+    Value::Message(at)
+}
+
 /// A text that the field can take.
 fn text(of: &str, field: &str) -> String {
     let text = match field {

@@ -30,11 +30,11 @@ pub enum DocumentCommand {
         issuer: Option<Line>,
         /// The text, lines ended by LF.
         text: SourceText,
-        /// 条款, at most [`CLAUSES_MAX`].
+        /// 条款, at most [`CLAUSES_MAX`](super::CLAUSES_MAX).
         clauses: Vec<Clause>,
-        /// 附表原始行, at most [`ROWS_MAX`]; each cell stands on the row's line, in this order.
+        /// 附表原始行, at most [`ROWS_MAX`](super::ROWS_MAX); each cell stands on the row's line, in this order.
         rows: Vec<TableRow>,
-        /// 目标, at most [`TARGETS_MAX`].
+        /// 目标, at most [`TARGETS_MAX`](super::TARGETS_MAX).
         targets: Vec<Target>,
         /// 发文字号, if known.
         number: Option<Line>,
