@@ -118,14 +118,14 @@ async fn the_outcome_of_64_at_once_is_one_of_the_serial_ones() {
 
 async fn prepared(office: &Office, tasks: usize) -> Vec<String> {
     let names = agencies_of(office, CLIENTS).await;
-    for number in 0..tasks {
+    for (number, name) in names.iter().take(tasks).enumerate() {
         let id = format!("t{number}");
         let supervisor = office.supervisor();
         supervisor.propose(from("2026-01-01"), Some(&id)).await.expect("proposed");
         supervisor.register(from("2026-01-01"), &task(&id)).await.expect("registered");
-        let helper = [(names[number].as_str(), Role::Supporting)];
+        let helper = [(name.as_str(), Role::Supporting)];
         supervisor.dispatch_to(from("2026-01-01"), &id, &helper).await.expect("dispatched");
-        supervisor.release(from("2026-02-01"), &assignment(&id, &names[number])).await.expect("released");
+        supervisor.release(from("2026-02-01"), &assignment(&id, name)).await.expect("released");
     }
     names
 }

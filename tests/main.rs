@@ -1,5 +1,11 @@
 //! End to end: real servers, asked over gRPC and through the binary, as the three users would.
 
+#![allow(unreachable_pub, reason = "what the modules of one test program share is public among them")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its scenes as in itself")]
+#![allow(clippy::print_stderr, reason = "what is not tested for want of a tool is said loudly")]
+#![allow(clippy::cast_possible_truncation, reason = "these logs are small")]
+#![allow(clippy::unnecessary_wraps, reason = "what a message may leave out is made as it is taken")]
+
 mod architecture;
 mod bad_input;
 mod concurrency;

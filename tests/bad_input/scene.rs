@@ -8,7 +8,7 @@ use duban_rpc::access::TABLE;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::support::{As, Office, Rpc, because, context, from};
+use crate::support::{As, Office, Rpc, because, from};
 
 /// A refusal: its code, its reason, and the fields that it names.
 pub(crate) type Told = (Code, String, Vec<String>);

@@ -91,8 +91,8 @@ async fn truncate(path: &Path, position: u64) {
     let tables = [("events", "position"), ("event_tags", "position"), ("receipts", "last_position")];
     let mut script = "PRAGMA synchronous = OFF;".to_owned();
     for (table, column) in tables {
-        script +=
-            &format!("DROP TRIGGER {table}_no_delete; DELETE FROM {table} WHERE {column} > {position};");
+        let cut = format!("DROP TRIGGER {table}_no_delete; DELETE FROM {table} WHERE {column} > {position};");
+        script.push_str(&cut);
     }
     sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut copy).await.expect("cut");
     copy.close().await.expect("closed");

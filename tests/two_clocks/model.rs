@@ -172,8 +172,8 @@ impl Model {
 
     /// In which role an assignment holds a day, whose it is, and the event that says so last.
     fn holds(&self, assignment: &str, day: &str, position: u64) -> Option<(i32, &str, u64)> {
-        let of_it = self.said.iter().filter(|said| said.assignment == assignment && said.at <= position);
-        let last = of_it.filter(|said| said.of(day)).last()?;
+        let mut of_it = self.said.iter().filter(|said| said.assignment == assignment && said.at <= position);
+        let last = of_it.rfind(|said| said.of(day))?;
         Some((last.role?, last.agency.as_str(), last.at))
     }
 
@@ -204,7 +204,7 @@ impl Model {
 
     /// The days around one on which the assignment holds in the same role: from edge to edge, day by day.
     fn days_around(&self, name: &str, role: i32, day: &str, position: u64) -> (String, Option<String>) {
-        let of_it = self.said.iter().filter(|said| said.assignment == name && said.at <= position);
+        let mut of_it = self.said.iter().filter(|said| said.assignment == name && said.at <= position);
         let edges: BTreeSet<&str> =
             of_it.flat_map(|said| [Some(said.from.as_str()), said.until.as_deref()]).flatten().collect();
         let same = |edge: &&&str| self.holds(name, edge, position).is_some_and(|(held, ..)| held == role);
@@ -217,8 +217,8 @@ impl Model {
         let mut stage = "DISPATCHED".to_owned();
         for (_, kind, data) in self.until(position).filter(|(_, _, data)| data["assignment"] == assignment) {
             match kind {
-                "assignment.acknowledged.v1" => stage = "ACTIVE".to_owned(),
-                "assignment.contested.v1" => stage = "CONTESTED".to_owned(),
+                "assignment.acknowledged.v1" => "ACTIVE".clone_into(&mut stage),
+                "assignment.contested.v1" => "CONTESTED".clone_into(&mut stage),
                 "assignment.upheld.v1" => stage = text(&data["stage"]),
                 _ => {}
             }
@@ -268,7 +268,7 @@ impl Model {
                     }
                 }
                 "task.resumed.v1" => progress.stage = text(&data["stage"]),
-                step => progress.stage = stage_after(step).to_owned(),
+                step => stage_after(step).clone_into(&mut progress.stage),
             }
         }
         (!progress.stage.is_empty()).then_some(progress)

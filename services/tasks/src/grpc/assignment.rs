@@ -184,16 +184,11 @@ impl AssignmentService for TasksDoor {
         let key = Conditions::none().equal("key", assignment.to_string());
         let found = at::<Of<Assignments>>(&mut snapshot, moment, key, "").await?;
         drop(snapshot);
+        let row = found.first().ok_or_else(|| not_found(Reason::AssignmentNotFound, &assignment))?;
+        let found = &row.columns.state;
+        let shown = render::assignment(found, moment.valid_on, rests_on(&found.readings, &fallen));
         let answer = self.answer(moment).await?;
-        let assignment = match found.first() {
-            Some(row) => {
-                let found = &row.columns.state;
-                Some(render::assignment(found, moment.valid_on, rests_on(&found.readings, &fallen)))
-            }
-            None if moment.position == 0 => None,
-            None => return Err(not_found(Reason::AssignmentNotFound, &assignment).into()),
-        };
-        Ok(Response::new(pb::GetAssignmentResponse { assignment, answer }))
+        Ok(Response::new(pb::GetAssignmentResponse { assignment: Some(shown), answer }))
     }
 
     async fn list_assignments(

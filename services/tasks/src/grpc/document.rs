@@ -218,11 +218,8 @@ impl DocumentService for TasksDoor {
         let call = Call::of(&request)?;
         let (name, as_of) = convert::get_document(request.into_inner())?;
         let (found, moment) = call.find::<Of<Documents>>(&self.views, as_of, &name.to_string()).await?;
-        let document = match found.map(|row| row.columns.state) {
-            Some(entry) => Some(render::document(&entry, Some(&self.content(&entry).await?))),
-            None if moment.position == 0 => None,
-            None => return Err(not_found(Reason::DocumentNotFound, name).into()),
-        };
+        let entry = found.ok_or_else(|| not_found(Reason::DocumentNotFound, name))?.columns.state;
+        let document = Some(render::document(&entry, Some(&self.content(&entry).await?)));
         Ok(Response::new(pb::GetDocumentResponse { document, answer: self.answer(moment).await? }))
     }
 

@@ -239,16 +239,11 @@ impl TaskService for TasksDoor {
             at::<Of<Tasks>>(&mut snapshot, moment, Conditions::none().equal("key", task.to_string()), "")
                 .await?;
         drop(snapshot);
+        let row = found.first().ok_or_else(|| not_found(Reason::TaskNotFound, &task))?;
+        let found = &row.columns.state;
+        let shown = render::task(found, moment.valid_on, rests_on(&found.readings, &fallen));
         let answer = self.answer(moment).await?;
-        let task = match found.first() {
-            Some(row) => {
-                let task = &row.columns.state;
-                Some(render::task(task, moment.valid_on, rests_on(&task.readings, &fallen)))
-            }
-            None if moment.position == 0 => None,
-            None => return Err(not_found(Reason::TaskNotFound, &task).into()),
-        };
-        Ok(Response::new(pb::GetTaskResponse { task, answer }))
+        Ok(Response::new(pb::GetTaskResponse { task: Some(shown), answer }))
     }
 
     async fn list_tasks(

@@ -260,8 +260,9 @@ async fn what_is_absent_is_said_to_be() {
     let service = Service::start().await;
     let listed = service.listed(page(0, "", "")).await;
     assert_eq!((listed.documents.len(), listed.answer.unwrap().knowledge()), (0, Knowledge::NothingKnown));
-    let nothing = service.get(OPINION, now()).await;
-    assert_eq!((nothing.document, nothing.answer.unwrap().knowledge()), (None, Knowledge::NothingKnown));
+    let request = pb::GetDocumentRequest { name: OPINION.into(), ..Default::default() };
+    let absent = service.documents.clone().get_document(auditor(request)).await;
+    assert_eq!(told(absent), (Code::NotFound, "DOCUMENT_NOT_FOUND".into()));
     service.register(opinion()).await;
     let request = pb::GetDocumentRequest { name: "documents/other".into(), ..Default::default() };
     let absent = service.documents.clone().get_document(auditor(request)).await;
