@@ -5,6 +5,7 @@ use duban_domain::Role;
 use duban_proto::tasks::v1 as tasks;
 use duban_rpc::DOMAIN;
 use duban_rpc::access::TABLE;
+use prost_reflect::DynamicMessage;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -64,10 +65,12 @@ impl Scene {
         self.tell(&who, rpc, message).await
     }
 
-    /// What is said to somebody. Whatever it is, it has its ErrorInfo, and nothing was written.
+    /// What is said to somebody. Whatever it is, it has its ErrorInfo, and nothing was written; unless noise
+    /// came to a command, which then has its receipt.
     pub(crate) async fn tell(&self, who: &As, rpc: &Rpc, message: impl Into<Bytes>) -> Option<Told> {
         let before = self.office.head().await;
         let told = match who.raw(&rpc.path, message).await {
+            Ok(replies) if rpc.is_command() && has_receipt(rpc, &replies[0]) => return None,
             Ok(_) => None,
             Err(status) => Some(read(&status, &rpc.path)),
         };
@@ -81,6 +84,11 @@ impl Scene {
         assert_eq!(head.expect("an answer").into_inner().position, self.office.head().await);
         self.office.verify().await;
     }
+}
+
+fn has_receipt(rpc: &Rpc, reply: &Bytes) -> bool {
+    let reply = DynamicMessage::decode(rpc.output.clone(), reply.clone()).expect("a reply");
+    reply.has_field_by_name("receipt")
 }
 
 /// A failure as it must be, whatever was sent.

@@ -204,7 +204,7 @@ impl Model {
 
     /// The days around one on which the assignment holds in the same role: from edge to edge, day by day.
     fn days_around(&self, name: &str, role: i32, day: &str, position: u64) -> (String, Option<String>) {
-        let mut of_it = self.said.iter().filter(|said| said.assignment == name && said.at <= position);
+        let of_it = self.said.iter().filter(|said| said.assignment == name && said.at <= position);
         let edges: BTreeSet<&str> =
             of_it.flat_map(|said| [Some(said.from.as_str()), said.until.as_deref()]).flatten().collect();
         let same = |edge: &&&str| self.holds(name, edge, position).is_some_and(|(held, ..)| held == role);
