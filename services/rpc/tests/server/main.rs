@@ -20,6 +20,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::{v1, v1alpha};
 use tonic_types::StatusExt as _;
 
 /// Code and reason, and that the domain is ours and nothing is given away.
@@ -266,7 +267,6 @@ async fn health_and_both_reflections_need_no_identity() {
     let audit = HealthCheckRequest { service: "duban.audit.v1.AuditService".to_owned() };
     assert_eq!(health.check(audit).await.unwrap().into_inner().status, 2);
 
-    use tonic_reflection::pb::{v1, v1alpha};
     let ask = v1::ServerReflectionRequest {
         message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(String::new())),
         ..Default::default()
