@@ -16,7 +16,7 @@ use tonic::{Code, Response, Status};
 
 use self::model::{Model, answers};
 use crate::support::{
-    As, Office, agency, assignment, from, noon, reason_of, task, valid_on, valid_on_known_at,
+    As, Office, agency, assignment, because, from, noon, reason_of, task, valid_on, valid_on_known_at,
 };
 
 /// How many questions are under way at once.
@@ -28,12 +28,14 @@ fn months() -> Vec<String> {
     months.collect()
 }
 
-/// Asks on both clocks; `ask` compares one answer with the model. Every month and every day on which something
-/// begins, or the last before it, as known at the end of every day on which something was recorded; and as known
-/// at every single position, on some of these days.
-async fn everywhere(model: &Model, ask: impl AsyncFn(&str, u64) -> Result<(), Status>) {
-    let mut days = months();
-    days.extend(model.edges());
+/// Asks on both clocks; `ask` compares one answer with the model. These days and every month, as known at the end
+/// of every day on which something was recorded; and as known at every single position, on some of these days.
+async fn everywhere(
+    model: &Model,
+    mut days: Vec<String>,
+    ask: impl AsyncFn(&str, u64) -> Result<(), Status>,
+) {
+    days.extend(months());
     let (ask, days, ends) = (&ask, &days, &model.ends_of_days());
     let head = model.events.len() as u64;
     let at_ends = days.iter().flat_map(|day| ends.iter().map(move |end| (day, *end)));
@@ -46,7 +48,7 @@ async fn everywhere(model: &Model, ask: impl AsyncFn(&str, u64) -> Result<(), St
 async fn who_answers_is_what_the_events_say_on_every_day_as_known_at_every_position() {
     let office = story::told().await;
     let (auditor, model) = (office.auditor(), Model::of(&office).await);
-    everywhere(&model, async |day, position| {
+    everywhere(&model, model.edges(), async |day, position| {
         let expected = model.responsibilities(day, position);
         let reply = auditor.matrix(valid_on_known_at(day, position)).await?;
         model.check_answer(reply.answer.as_ref(), day, position);
@@ -63,7 +65,7 @@ async fn who_answers_is_what_the_events_say_on_every_day_as_known_at_every_posit
 async fn of_a_task_and_of_an_agency_the_same_is_told_as_in_the_matrix() {
     let office = story::told().await;
     let (auditor, model) = (office.auditor(), Model::of(&office).await);
-    everywhere(&model, async |day, position| {
+    everywhere(&model, vec![], async |day, position| {
         let all = model.responsibilities(day, position);
         for id in story::TASKS {
             let as_of = valid_on_known_at(day, position);
@@ -102,7 +104,7 @@ async fn of_a_task_and_of_an_agency_the_same_is_told_as_in_the_matrix() {
 async fn names_are_what_the_events_say_on_every_day_as_known_at_every_position() {
     let office = story::told().await;
     let (auditor, model) = (office.auditor(), Model::of(&office).await);
-    everywhere(&model, async |day, position| {
+    everywhere(&model, model.edges(), async |day, position| {
         let id = story::RENAMED;
         if day < "2020-01-01" {
             let before = auditor.get_agency(id, valid_on_known_at(day, position)).await;
@@ -131,7 +133,7 @@ async fn names_are_what_the_events_say_on_every_day_as_known_at_every_position()
 async fn how_far_a_task_has_come_is_what_the_events_say_on_every_day_as_known_at_every_position() {
     let office = story::told().await;
     let (auditor, model) = (office.auditor(), Model::of(&office).await);
-    everywhere(&model, async |day, position| {
+    everywhere(&model, model.edges(), async |day, position| {
         for id in story::TASKS {
             let reply = auditor.get_task(id, valid_on_known_at(day, position)).await;
             let expected = model.task(&task(id), day, position);
@@ -270,6 +272,22 @@ async fn an_earlier_belief_stays_answerable() {
     for (day, told) in months().into_iter().zip(before) {
         assert_eq!(ask(&day, &auditor).await, told, "{day} as known at {head}");
     }
+    office.verify().await;
+}
+
+/// A day corrected to before the task was even proposed is a day of that task all the same.
+#[tokio::test]
+async fn a_task_is_called_by_its_title_on_days_before_it_was_proposed() {
+    let office = Office::open().await;
+    office.register_agencies(&["a"]).await;
+    office.dispatch("t", "2026-03-01", &["a"]).await;
+    let start = (None, Some("a"));
+    let corrected =
+        office.supervisor().correct_boundary(because("以公文为准"), "t", start, "2026-02-01").await;
+    corrected.expect("it is active then");
+    let rows = office.auditor().matrix(valid_on("2026-02-15")).await.expect("a matrix").responsibilities;
+    let shown: Vec<_> = rows.iter().map(|row| (row.agency.as_str(), row.task_title.as_str())).collect();
+    assert_eq!(shown, [("agencies/a", "任务t")]);
     office.verify().await;
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duban_domain::name::{AgencyId, ReadingId, TaskId};
 use duban_domain::{Period, Reason};
-use duban_log::views::{Found, Of};
+use duban_log::views::{Cell, Found, Of};
 use duban_proto::tasks::v1 as pb;
 use duban_proto::tasks::v1::responsibility_service_server::ResponsibilityService;
 use duban_rpc::Moment;
@@ -103,6 +103,7 @@ impl TasksDoor {
         Ok(shown.collect())
     }
 
+    /// The titles and labels of the tasks of these rows.
     async fn titles(
         &self,
         call: &Call,
@@ -110,8 +111,16 @@ impl TasksDoor {
         rows: &Rows,
     ) -> Result<BTreeMap<String, (String, String)>, Error> {
         let keys: BTreeSet<&String> = rows.iter().map(|row| &row.columns.task).collect();
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
         let mut snapshot = call.ask_at::<Of<Tasks>>(&self.views, moment).await?;
-        let found = at::<Of<Tasks>>(&mut snapshot, moment, one_of(keys), "").await?;
+        // Of whatever day: a corrected assignment may hold days on which the task was not proposed yet.
+        let named: Vec<String> = (2..).take(keys.len()).map(|number| format!("${number}")).collect();
+        let known = format!("known_from <= $1 AND $1 < known_to AND key IN ({})", named.join(", "));
+        let position = std::iter::once(moment.position.into());
+        let asked: Vec<Cell> = position.chain(keys.into_iter().map(|key| key.as_str().into())).collect();
+        let found = snapshot.select::<Of<Tasks>>(&known, &asked).await?;
         let titles = found.into_iter().map(|row| {
             let columns = row.columns.columns;
             (row.key, (columns.title, columns.label.unwrap_or_default()))
