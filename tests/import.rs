@@ -124,7 +124,7 @@ const MANGLED: [(&str, &str, &str); 7] = [
     ("clauses.tsv", "推进工业绿色升级", "推进工业绿色降级"),
     ("commands.jsonl", "\"agencies/qh-finance\"", "\"agencies/qh-finanze\""),
     ("commands.jsonl", "DispatchTask", "DispatchTusk"),
-    ("readings.toml", "confidence = \"HIGH\"", "confidence = \"SURE\""),
+    ("readings.toml", "CONFIDENCE_HIGH", "CONFIDENCE_SURE"),
     ("seed.toml", "tasks = 23", "tasks = 28"),
 ];
 
