@@ -141,9 +141,8 @@ async fn a_mangled_seed_is_refused_with_the_line_and_the_reason_and_nothing_is_w
         let refused = import(&office, folder.path(), &[]).await;
         let said = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(2), "{file}: {said}");
-        let line = said.split(|c: char| c.is_whitespace()).any(|word| {
-            word.rsplit_once(':').is_some_and(|(_, n)| n.parse::<u32>().is_ok()) || word.ends_with(':')
-        });
+        let places = said.lines().filter_map(|line| line.trim().split(':').nth(1)?.parse::<u32>().ok());
+        let line = places.count() > 0;
         assert!(line, "a place is named: {said}");
         assert_eq!(office.head().await, 0, "{file}");
     }
