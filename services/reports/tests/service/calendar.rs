@@ -136,6 +136,17 @@ async fn who_is_found_to_lead_while_it_is_interrupted_must_report_too() {
     service.stop().await;
 }
 
+/// A turn that the other one got in the way of is taken again, as the calendar itself does.
+async fn turn(calendar: &Calendar) {
+    let mut ended = calendar.tick().await;
+    for _ in 0..10 {
+        if ended.is_err() {
+            ended = calendar.tick().await;
+        }
+    }
+    ended.unwrap();
+}
+
 #[tokio::test]
 async fn two_calendars_at_once_do_nothing_twice() {
     let mut service = Service::without_calendar().await;
@@ -144,12 +155,10 @@ async fn two_calendars_at_once_do_nothing_twice() {
     // As another process on the same log would have it.
     let second = Calendar::start(&service.log, &service.views).await.unwrap();
     let opened = service.open_cycle(2026).await.receipt.unwrap().last_position;
-    let (one, other) = tokio::join!(service.calendar.as_ref().unwrap().tick(), second.tick());
-    one.and(other).unwrap();
+    tokio::join!(turn(service.calendar.as_ref().unwrap()), turn(&second));
     assert_eq!(service.head().await, opened + 30);
     service.on("2026-12-21");
-    let (one, other) = tokio::join!(service.calendar.as_ref().unwrap().tick(), second.tick());
-    one.and(other).unwrap();
+    tokio::join!(turn(service.calendar.as_ref().unwrap()), turn(&second));
     assert_eq!(counts(&service).await["obligation.missed.v1"], 29);
     assert_eq!(service.head().await, opened + 30 + 29);
     second.stop().await;
