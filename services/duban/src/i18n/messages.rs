@@ -46,8 +46,8 @@ messages! {
     DRY_RUN: "试演完毕：{}条命令，{}个事件，{}处异常；正式日志未动",
         "rehearsed {} commands: {} events, {} anomalies; the real log is as it was";
     /// What to try, once the demo is there.
-    DEMO: "督办服务在 http://{} 。可以试试（另开一个终端）：\n  cargo run --release -- who qh-green-21{}\n  cargo run --release -- matrix --lang zh{}\n  cargo run --release -- event follow{}",
-        "duban listens on http://{}. Three things to try, in another terminal:\n  cargo run --release -- who qh-green-21{}\n  cargo run --release -- matrix --lang zh{}\n  cargo run --release -- event follow{}";
+    DEMO: "督办服务在 http://{} 。可以试试（另开一个终端）：\n  cargo run --release -- who qh-green-21{}\n  cargo run --release -- matrix --lang zh{}\n  cargo run --release -- event follow --after 0{}",
+        "duban listens on http://{}. Three things to try, in another terminal:\n  cargo run --release -- who qh-green-21{}\n  cargo run --release -- matrix --lang zh{}\n  cargo run --release -- event follow --after 0{}";
     IMPORTED: "已导入 {}：{}条命令，新记录{}条，早已记录{}条",
         "imported {}: {} commands, {} recorded now, {} there already";
 }
