@@ -20,6 +20,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("duban-tasks", BTreeSet::from(service)),
         ("duban-reports", BTreeSet::from(service)),
         ("duban-audit", BTreeSet::from(service)),
+        ("duban-test-postgres", BTreeSet::from(["duban-log"])),
         ("duban", binary.into_iter().collect()),
     ])
 }
@@ -36,7 +37,7 @@ fn reserved() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         "duban",
     ];
     BTreeMap::from([
-        ("sqlx", BTreeSet::from(["duban-log"])),
+        ("sqlx", BTreeSet::from(["duban-log", "duban-test-postgres"])),
         ("tonic", BTreeSet::from(wire)),
         ("prost", BTreeSet::from(wire)),
     ])

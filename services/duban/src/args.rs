@@ -9,6 +9,7 @@ mod context;
 mod cycle;
 mod document;
 mod event;
+mod migrate;
 mod names;
 mod query;
 mod report;
@@ -24,6 +25,7 @@ use serde_json::Value;
 pub(crate) use client::ClientArgs;
 pub(crate) use client::ROLES;
 pub(crate) use event::{EventCommand, Follow, Listing};
+pub(crate) use migrate::{MigrateAction, MigrateArgs};
 pub use serve::Service;
 pub(crate) use serve::{DEFAULT_LISTEN, LogFormat, RebuildArgs, ServeArgs};
 
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Build a view anew from the log and put it in the old one's place
     Rebuild(RebuildArgs),
+    /// Bring the schema of a Postgres database up to date
+    Migrate(MigrateArgs),
     /// 导入: check a seed and send its commands
     Import(ImportArgs),
     /// Ask the services

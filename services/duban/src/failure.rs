@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use duban_log::OpenError;
 use tonic::{Code, Status};
 
 use crate::import::Problem;
@@ -119,6 +120,32 @@ impl Failure {
     pub(crate) fn other(message: impl Into<String>) -> Self {
         Self::Other { exit: Exit::Other, message: message.into() }
     }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let exit = match &error {
+            OpenError::InUse(_) | OpenError::Folder(..) | OpenError::Storage(_) | OpenError::Read(_) => {
+                Exit::Unavailable
+            }
+            OpenError::Address(_) => Exit::Usage,
+            OpenError::NewerSchema { .. }
+            | OpenError::OlderSchema { .. }
+            | OpenError::NotALog(_)
+            | OpenError::OldServer { .. }
+            | OpenError::NotDurable(_)
+            | OpenError::Role(_)
+            | OpenError::NoPostgres(_)
+            | OpenError::Migration(_) => Exit::Conflict,
+        };
+        Self::Other { exit, message: chain(&error) }
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 impl From<io::Error> for Failure {

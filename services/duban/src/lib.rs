@@ -14,6 +14,7 @@ mod client;
 mod failure;
 mod i18n;
 mod import;
+mod migrate;
 mod output;
 mod rebuild;
 mod run;

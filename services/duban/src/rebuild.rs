@@ -7,18 +7,17 @@ use duban_log::{Log, LogOptions, Views};
 use serde_json::{Value, json};
 
 use crate::args::{RebuildArgs, Service};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, chain};
 use crate::output::Printer;
-use crate::serve::chain;
 use crate::server::views_of;
 
 /// Rebuilds one view, or all of them.
 pub(crate) async fn run(args: RebuildArgs, printer: &mut Printer) -> Result<(), Failure> {
     let views = chosen(args.view.as_deref())?;
-    is_there(&args.data)?;
+    is_there(&args.log.data)?;
     let opened =
         |error: duban_log::OpenError| Failure::Other { exit: Exit::Unavailable, message: chain(&error) };
-    let log = Log::open(LogOptions::new(&args.data)).await.map_err(opened)?;
+    let log = Log::open(LogOptions::new(&args.log.data)).await.map_err(opened)?;
     let store = Views::open(&log).await.map_err(opened)?;
     let mut wrong = Vec::new();
     let mut list = printer.list("rebuilt");

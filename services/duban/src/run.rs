@@ -14,7 +14,7 @@ use crate::client::{Client, Identity, schema};
 use crate::failure::{Exit, Failure};
 use crate::i18n::messages;
 use crate::output::Printer;
-use crate::{import, rebuild, serve};
+use crate::{import, migrate, rebuild, serve};
 
 /// Runs the program: parses what was typed, does it, and ends with the code for how that went.
 pub fn main() -> ExitCode {
@@ -41,6 +41,7 @@ async fn act(cli: Cli, printer: &mut Printer) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve::run(serve, printer).await,
         Command::Rebuild(rebuild) => rebuild::run(rebuild, printer).await,
+        Command::Migrate(args) => migrate::run(args, printer).await,
         Command::Import(import) => {
             trace(args.verbose);
             let client = Client::of(&args)?;

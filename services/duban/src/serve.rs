@@ -9,7 +9,7 @@ use tonic::transport::Endpoint;
 
 use crate::args::{DEFAULT_LISTEN, ImportArgs, ServeArgs};
 use crate::client::Client;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, chain};
 use crate::i18n::messages;
 use crate::import::{self, Throwaway};
 use crate::output::Printer;
@@ -27,9 +27,9 @@ pub(crate) async fn run(args: ServeArgs, printer: &mut Printer) -> Result<(), Fa
         services: args.services(),
         listen: args.listen,
         insecure: args.insecure,
-        ..Settings::new(&args.data)
+        ..Settings::at(args.log.location())
     };
-    let running = start(settings).await.map_err(|error| cannot_start(&error))?;
+    let running = start(settings).await.map_err(cannot_start)?;
     tracing::info!(address = %running.address, services = ?args.services(), "listening; callers are believed on their word");
     let stop = stop_signal()?;
     if args.demo {
@@ -75,7 +75,7 @@ fn folders(seeds: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
 pub(crate) async fn throwaway() -> Result<Throwaway, Failure> {
     let folder =
         tempfile::tempdir().map_err(|error| Failure::other(format!("no temporary folder: {error}")))?;
-    let running = start(Settings::new(folder.path())).await.map_err(|error| cannot_start(&error))?;
+    let running = start(Settings::new(folder.path())).await.map_err(cannot_start)?;
     let channel = channel(running.address)?;
     let end = Box::pin(async move {
         running.stop();
@@ -103,16 +103,10 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn cannot_start(error: &StartError) -> Failure {
-    let exit = match error {
-        StartError::Open(_) | StartError::View(_) => Exit::Unavailable,
-        StartError::Serve(_) => Exit::Usage,
-    };
-    Failure::Other { exit, message: chain(error) }
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+fn cannot_start(error: StartError) -> Failure {
+    match error {
+        StartError::Open(error) => error.into(),
+        StartError::View(_) => Failure::Other { exit: Exit::Unavailable, message: chain(&error) },
+        StartError::Serve(_) => Failure::Other { exit: Exit::Usage, message: chain(&error) },
+    }
 }

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use duban_log::views::Entry;
-use duban_log::{Clock, Ids, Log, LogOptions, OpenError, StorageError, SystemClock, SystemIds, Views};
+use duban_log::{
+    Clock, Ids, Location, Log, LogOptions, OpenError, StorageError, SystemClock, SystemIds, Views,
+};
 use duban_proto::agencies::v1::agency_service_server::AgencyServiceServer;
 use duban_proto::audit::v1::audit_service_server::AuditServiceServer;
 use duban_proto::reports::v1::cycle_service_server::CycleServiceServer;
@@ -37,8 +39,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Listen beyond loopback although callers are believed on their word.
     pub insecure: bool,
-    /// The folder of the log and its views.
-    pub data: PathBuf,
+    /// Where the log and its views are.
+    pub log: Location,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where ids and nonces come from.
@@ -50,11 +52,16 @@ pub struct Settings {
 impl Settings {
     /// All services on loopback, at a port that the machine chooses, with the log in `data`.
     pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self::at(Location::Folder(data.into()))
+    }
+
+    /// The same on the log at `log`.
+    pub fn at(log: Location) -> Self {
         Self {
             services: Service::ALL.to_vec(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             insecure: false,
-            data: data.into(),
+            log,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             quotas: Quotas::default(),
@@ -102,10 +109,10 @@ pub fn views_of(services: &[Service]) -> Vec<Entry> {
 
 /// Starts the services.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
-    let Settings { services, listen, insecure, data, clock, ids, quotas } = settings;
+    let Settings { services, listen, insecure, log, clock, ids, quotas } = settings;
     // Before the log is opened: a process that can't listen should not touch it.
     let mut server = Server::bind(Options { insecure, quotas, ..Options::at(listen) }).await?;
-    let log = Log::open(LogOptions::new(data).clock(clock).ids(ids)).await?;
+    let log = Log::open(LogOptions::at(log).clock(clock).ids(ids)).await?;
     let views = Views::open(&log).await?;
     let mut doors = Doors::default();
     let mut calendar = None;

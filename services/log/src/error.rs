@@ -30,9 +30,43 @@ pub enum OpenError {
         /// What this version writes.
         known: i64,
     },
+    /// It was not migrated far enough. Only `duban migrate` does that.
+    #[error("the database has schema version {found}, this program needs {known}: run duban migrate up")]
+    OlderSchema {
+        /// What it has; 0: nothing.
+        found: i64,
+        /// What this version needs.
+        known: i64,
+    },
     /// It is a database of something else.
     #[error("{0} is not a duban log")]
     NotALog(PathBuf),
+    /// The address can't be meant.
+    #[error("the address of the log can't be read: {0}")]
+    Address(String),
+    /// The server is older than what is tested.
+    #[error("Postgres {found} is too old: {oldest} is the oldest that will do")]
+    OldServer {
+        /// Its major version.
+        found: u32,
+        /// The oldest.
+        oldest: u32,
+    },
+    /// A commit would not be durable.
+    #[error("the database has {0} off: what it acknowledges would not be durable")]
+    NotDurable(&'static str),
+    /// The role can do too much or too little.
+    #[error("the role that serves {0}")]
+    Role(&'static str),
+    /// It takes itself for Postgres and keeps something else.
+    #[error("the database does not keep what the log rests on: {0}")]
+    NoPostgres(&'static str),
+    /// What was applied is not what this program would apply.
+    #[error("the migrations don't fit: {0}")]
+    Migration(String),
+    /// It can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The folder can't be made or locked.
     #[error("the data folder {0} can't be used")]
     Folder(PathBuf, #[source] std::io::Error),
@@ -89,6 +123,9 @@ pub enum AppendError {
     /// Too many appends wait. Try again in a moment.
     #[error("too many appends wait")]
     QueueFull,
+    /// The log was sealed: it has moved, and nothing more is written here.
+    #[error("the log is sealed: nothing more is written here")]
+    Sealed,
     /// It is not known whether it was written. Send the same request again: the receipt will tell.
     #[error("the log can't be written now")]
     Unavailable(#[source] Option<StorageError>),
@@ -112,6 +149,9 @@ pub enum ExecuteError {
     /// Too many appends wait. Try again in a moment.
     #[error("too many appends wait")]
     QueueFull,
+    /// The log was sealed: it has moved, and nothing more is written here.
+    #[error("the log is sealed: nothing more is written here")]
+    Sealed,
     /// It is not known whether it was written. Send the same request again: the receipt will tell.
     #[error("the log can't be written now")]
     Unavailable(#[source] Option<StorageError>),

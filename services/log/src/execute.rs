@@ -79,6 +79,7 @@ impl Log {
                 Err(AppendError::Conflict) => kept = false,
                 Err(AppendError::RequestIdReused) => return Err(ExecuteError::RequestIdReused),
                 Err(AppendError::QueueFull) => return Err(ExecuteError::QueueFull),
+                Err(AppendError::Sealed) => return Err(ExecuteError::Sealed),
                 Err(AppendError::Unavailable(cause)) => return Err(ExecuteError::Unavailable(cause)),
             }
             if turn.is_none() {

@@ -59,6 +59,7 @@
 
 pub mod append;
 pub mod clock;
+mod engine;
 pub mod error;
 pub mod event;
 pub mod execute;
@@ -66,6 +67,7 @@ pub mod feed;
 mod folds;
 pub mod follower;
 mod log;
+mod postgres;
 pub mod request;
 mod sqlite;
 mod turns;
@@ -73,10 +75,12 @@ pub mod views;
 
 pub use append::{Append, Appended, Condition, LogIdentity, Origin, Receipt, StoredReceipt};
 pub use clock::{Clock, Ids, ManualClock, SystemClock, SystemIds};
+pub use engine::Location;
 pub use error::{AppendError, ExecuteError, OpenError, ReadError, StorageError};
 pub use event::{Filed, NewEvent, Page, StoredEvent};
 pub use feed::Feed;
 pub use follower::{FollowError, Follower, Following, State, Status};
 pub use log::{Log, LogOptions, PAGE_BYTES, PAGE_EVENTS};
+pub use postgres::{Migration, Migrations};
 pub use request::{Outcome, Request};
 pub use views::{Cell, Column, Digest, Found, Poison, Record, Row, Snapshot, View, ViewError, Views, Wanted};

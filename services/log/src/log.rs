@@ -1,24 +1,22 @@
-//! The log itself: opened once for each data folder, cloned freely.
+//! The log itself: opened once in a process, cloned freely.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use duban_domain::subject::Subject;
 use duban_domain::{Position, Recorded, Tag, Timestamp, World};
-use sqlx::Connection as _;
-use sqlx::sqlite::{SqliteConnection, SqliteSynchronous};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX, StoredReceipt};
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
+use crate::engine::{Bounds, Engine, Location};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::event::{Page, StoredEvent};
 use crate::feed::{Decoded, Feed};
 use crate::folds::Folds;
 use crate::follower::Following;
-use crate::sqlite::{Bounds, Database, Folder, Reader, Writer, WriterOptions, prepare};
 use crate::turns::Turns;
 
 /// The most events in a page.
@@ -31,8 +29,8 @@ const READERS: u32 = 4;
 /// How to open a log.
 #[derive(Clone)]
 pub struct LogOptions {
-    /// The data folder: one process owns it.
-    pub folder: PathBuf,
+    /// Where it is.
+    pub location: Location,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where ids and nonces come from.
@@ -46,8 +44,13 @@ pub struct LogOptions {
 impl LogOptions {
     /// The log in `folder`, on the machine's own clock and randomness.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self::at(Location::Folder(folder.into()))
+    }
+
+    /// The log at `location`, on the machine's own clock and randomness.
+    pub fn at(location: Location) -> Self {
         Self {
-            folder: folder.into(),
+            location,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             queue: QUEUE_MAX,
@@ -84,77 +87,44 @@ pub(crate) struct Inner {
     pub(crate) decoded: Decoded,
     pub(crate) followers: Mutex<Vec<(Following, JoinHandle<()>)>>,
     pub(crate) closing: watch::Sender<bool>,
-    identity: LogIdentity,
-    head: watch::Receiver<Position>,
-    reader: Reader,
-    /// Taken when the log closes, which ends the committer.
-    writer: Mutex<Option<Arc<Writer>>>,
-    committer: Mutex<Option<JoinHandle<Option<SqliteConnection>>>>,
-    folder: Arc<Folder>,
+    pub(crate) engine: Engine,
+    location: Location,
 }
 
 impl Log {
-    /// Opens the log in its folder; makes it where there is none.
+    /// Opens the log where it is; in a folder that has none, makes it.
     pub async fn open(options: LogOptions) -> Result<Log, OpenError> {
-        let folder = Arc::new(Folder::own(&options.folder)?);
-        let path = folder.file("log.db");
-        let database = Database::at(&path, SqliteSynchronous::Full);
-        let mut connection = database.writer().await?;
-        let identity = prepare(&mut connection, &path, &*options.ids).await?;
-        let (last, _) = crate::sqlite::last(&mut connection).await?;
-        let (publish, head) = watch::channel(last);
-        let reader = Reader::new(database.readers(options.readers.max(1)).await?);
-        let (writer, committer) = Writer::start(WriterOptions {
-            database,
-            connection,
-            clock: Arc::clone(&options.clock),
-            head: publish,
-            queue: options.queue.clamp(1, QUEUE_MAX),
-            folder: Arc::clone(&folder),
-        });
-        tracing::info!(log = %identity.log, epoch = %identity.epoch, head = last, "the log is open");
+        let engine = Engine::open(&options).await?;
+        let (identity, head) = (engine.identity(), *engine.watch().borrow());
+        tracing::info!(log = %identity.log, epoch = %identity.epoch, head, "the log is open");
         Ok(Log {
             inner: Arc::new(Inner {
                 clock: options.clock,
                 ids: options.ids,
+                location: options.location,
                 folds: Folds::default(),
                 turns: Turns::default(),
                 decoded: Decoded::default(),
                 followers: Mutex::default(),
                 closing: watch::Sender::new(false),
-                identity,
-                head,
-                reader,
-                writer: Mutex::new(Some(Arc::new(writer))),
-                committer: Mutex::new(Some(committer)),
-                folder,
+                engine,
             }),
         })
     }
 
-    /// Stops followers, takes no more appends, finishes those that wait, and lets the folder go.
+    /// Stops followers, takes no more appends, finishes those that wait, and lets the database go.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
         let followers = std::mem::take(&mut *lock(&self.inner.followers));
         for (_, task) in followers {
             task.await.ok();
         }
-        drop(lock(&self.inner.writer).take());
-        let committer = lock(&self.inner.committer).take();
-        if let Some(task) = committer {
-            let connection = task.await.ok().flatten();
-            self.inner.reader.close().await;
-            // The last one to close, since only a writer takes the write-ahead log into the file.
-            if let Some(connection) = connection {
-                connection.close().await.ok();
-            }
-            self.inner.folder.release();
-        }
+        self.inner.engine.close().await;
     }
 
     /// Which log it is.
     pub fn identity(&self) -> LogIdentity {
-        self.inner.identity
+        self.inner.engine.identity()
     }
 
     /// The log's clock.
@@ -162,26 +132,30 @@ impl Log {
         self.inner.clock.now()
     }
 
-    /// The data folder.
-    pub fn folder(&self) -> &Path {
-        self.inner.folder.path()
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.inner.location
     }
 
     /// The last committed position: every append acknowledged before the call is at or below it.
-    #[allow(clippy::unused_async, reason = "an engine that several processes write to must ask it")]
     pub async fn head(&self) -> Result<Position, ReadError> {
-        Ok(*self.inner.head.borrow())
+        self.inner.engine.head().await
     }
 
-    /// Tells when the head moves. It may miss what other processes write: poll beside it.
+    /// The head as far as it is known here, and tells when it moves: by what this process commits at once, by
+    /// what others do in a moment.
     pub fn watch(&self) -> watch::Receiver<Position> {
-        self.inner.head.clone()
+        self.inner.engine.watch()
     }
 
     /// The events after `after`, at most `limit` and [`PAGE_EVENTS`], at most about [`PAGE_BYTES`].
     pub async fn read(&self, after: Position, limit: usize) -> Result<Page, ReadError> {
-        let head = self.head().await?;
-        self.inner.reader.page(after, head, bounds(limit)).await
+        let known = *self.inner.engine.watch().borrow();
+        let head = if known > after { known } else { self.head().await? };
+        if head <= after {
+            return Ok(Page { events: Vec::new(), through: after });
+        }
+        self.inner.engine.page(after, head, bounds(limit)).await
     }
 
     /// The event at `position`, if the log has come so far.
@@ -199,24 +173,30 @@ impl Log {
         up_to: Position,
         limit: usize,
     ) -> Result<Page, ReadError> {
-        let up_to = up_to.min(self.head().await?);
-        self.inner.reader.filed(tags, after, up_to, bounds(limit)).await
+        let up_to = self.committed(up_to).await?;
+        self.inner.engine.filed(tags, after, up_to, bounds(limit)).await
     }
 
     /// The subjects' events up to `at`, each event once, in order.
     pub async fn history(&self, subjects: &[Subject], at: Position) -> Result<Vec<Recorded>, ReadError> {
         let tags: Vec<Tag> = subjects.iter().map(Subject::tag).collect();
-        let at = at.min(self.head().await?);
+        let at = self.committed(at).await?;
         let mut events = Vec::new();
         let mut after = 0;
         while after < at {
-            let page = self.inner.reader.filed(&tags, after, at, bounds(PAGE_EVENTS)).await?;
+            let page = self.inner.engine.filed(&tags, after, at, bounds(PAGE_EVENTS)).await?;
             for event in &page.events {
                 events.push(event.decode()?);
             }
             after = page.through;
         }
         Ok(events)
+    }
+
+    /// `up_to`, or the head where that is less. What is known to be committed needs no asking.
+    async fn committed(&self, up_to: Position) -> Result<Position, ReadError> {
+        let known = *self.inner.engine.watch().borrow();
+        if up_to <= known { Ok(up_to) } else { Ok(up_to.min(self.head().await?)) }
     }
 
     /// The subjects' states as they were after the first `at` events.
@@ -234,11 +214,7 @@ impl Log {
             let last = self.recorded_at(self.head().await?).await?;
             at = at.min(last.map_or(self.now(), |last| last.max(self.now())));
         }
-        let writer = lock(&self.inner.writer).clone();
-        if let Some(writer) = writer {
-            writer.settle(at).await;
-        }
-        self.inner.reader.position_at(at, self.head().await?).await
+        self.inner.engine.position_at(at).await
     }
 
     /// When the event at `position` was recorded, if the log has come so far.
@@ -252,13 +228,12 @@ impl Log {
         principal: &str,
         request_id: Uuid,
     ) -> Result<Option<StoredReceipt>, ReadError> {
-        self.inner.reader.receipt(principal, request_id).await
+        self.inner.engine.receipt(principal, request_id).await
     }
 
     /// Appends, conditionally, once. Answers when the events are durable.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
-        let writer = lock(&self.inner.writer).clone().ok_or(AppendError::Unavailable(None))?;
-        writer.append(append).await
+        self.inner.engine.append(append).await
     }
 
     /// All events after `after`, then each as it comes.

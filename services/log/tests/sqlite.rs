@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use support::{Fixture, append, check, everything, raw};
 
-contract!(Fixture::new);
+contract!(Fixture::sqlite);
 
 /// A connection of somebody who gets at the file.
 async fn intruder(f: &Fixture) -> SqliteConnection {

@@ -36,6 +36,7 @@ impl From<ExecuteError> for Error {
                 Error::from(AppendError::Conflict).with("attempts", attempts)
             }
             ExecuteError::QueueFull => AppendError::QueueFull.into(),
+            ExecuteError::Sealed => AppendError::Sealed.into(),
             ExecuteError::Unavailable(cause) => AppendError::Unavailable(cause).into(),
             ExecuteError::Read(error) => error.into(),
         }
@@ -59,6 +60,11 @@ impl From<AppendError> for Error {
                 "log",
                 "too many commands wait to be written",
                 Some(RETRY_AFTER),
+            ),
+            AppendError::Sealed => Error::precondition(
+                "LOG_SEALED",
+                "log",
+                "the log has moved and is sealed here: ask its new home",
             ),
             AppendError::Unavailable(cause) => log_unavailable(cause),
         }
@@ -191,13 +197,14 @@ mod tests {
         let outdated = ReadError::Outdated { position: 7, event_type: "x.v9".into() };
         let stopped = ViewError::Stopped { view: "tasks", position: 7, reason: "secret".into() };
         let behind = ViewError::Behind { view: "tasks", position: 7, wanted: 8 };
-        let cases: [(Error, Code, &str); 9] = [
+        let cases: [(Error, Code, &str); 10] = [
             (stopped.into(), Code::Unavailable, "VIEW_STOPPED"),
             (behind.into(), Code::Unavailable, "VIEW_BEHIND"),
             (ViewError::BeyondHead { wanted: 8, head: 7 }.into(), Code::OutOfRange, "POSITION_BEYOND_HEAD"),
             (ExecuteError::Contention { attempts: 8 }.into(), Code::Aborted, "CONFLICT"),
             (ExecuteError::RequestIdReused.into(), Code::AlreadyExists, "REQUEST_ID_REUSED"),
             (ExecuteError::QueueFull.into(), Code::ResourceExhausted, "QUEUE_FULL"),
+            (ExecuteError::Sealed.into(), Code::FailedPrecondition, "LOG_SEALED"),
             (ExecuteError::Unavailable(None).into(), Code::Unavailable, "LOG_UNAVAILABLE"),
             (ExecuteError::Read(damaged).into(), Code::DataLoss, "POSITION_GAP"),
             (outdated.into(), Code::Unavailable, "VERSION_OUTDATED"),

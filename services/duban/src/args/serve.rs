@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use duban_log::Location;
 
 /// Where the server listens, and clients look for it, unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7350";
@@ -37,6 +38,27 @@ pub(crate) enum LogFormat {
 
 // No doc comment here: it would become the command's own.
 #[derive(Debug, Clone, clap::Args)]
+pub(crate) struct LogArgs {
+    /// The folder of the log and its views on SQLite; `serve` makes it
+    #[arg(long, env = "DUBAN_DATA", value_name = "DIR", default_value = "./duban-data")]
+    pub(crate) data: PathBuf,
+    /// The Postgres database of the log, instead of a folder: postgres://role:password@host:port/database
+    #[arg(long, env = "DUBAN_LOG", value_name = "URL", hide_env_values = true)]
+    pub(crate) log: Option<String>,
+}
+
+impl LogArgs {
+    /// Where the log is.
+    pub(crate) fn location(&self) -> Location {
+        match self.log.as_deref().filter(|url| !url.is_empty()) {
+            Some(url) => Location::Postgres(url.to_owned()),
+            None => Location::Folder(self.data.clone()),
+        }
+    }
+}
+
+// No doc comment here: it would become the command's own.
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServeArgs {
     /// Which services to run [default: all]
     #[arg(env = "DUBAN_SERVICES", value_name = "SERVICES", value_enum, value_delimiter = ',')]
@@ -44,9 +66,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen
     #[arg(long, env = "DUBAN_LISTEN", value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
-    /// The folder of the log and its views; made if absent
-    #[arg(long, env = "DUBAN_DATA", value_name = "DIR", default_value = "./duban-data")]
-    pub(crate) data: PathBuf,
+    // Where the log is.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
     /// Import the seeds, then say where it listens and three things to try
     #[arg(long, env = "DUBAN_DEMO")]
     pub(crate) demo: bool,
@@ -78,7 +100,7 @@ pub(crate) struct RebuildArgs {
     /// Which view [default: all]
     #[arg(value_name = "VIEW")]
     pub(crate) view: Option<String>,
-    /// The folder of the log and its views
-    #[arg(long, env = "DUBAN_DATA", value_name = "DIR", default_value = "./duban-data")]
-    pub(crate) data: PathBuf,
+    // Where the log is.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }

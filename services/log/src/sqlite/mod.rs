@@ -8,6 +8,7 @@ mod insert;
 mod plan;
 mod reader;
 mod schema;
+mod store;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -21,9 +22,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 pub(crate) use insert::{Bound, Insert};
-pub(crate) use reader::{Bounds, Reader, last};
-pub(crate) use schema::prepare;
-pub(crate) use writer::{Writer, WriterOptions};
+use reader::{Reader, last};
+use schema::prepare;
+pub(crate) use store::Store;
+use writer::{Writer, WriterOptions};
 
 use crate::error::OpenError;
 
@@ -77,10 +79,6 @@ impl Folder {
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the data folder's lock is held until the process ends");
         }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::plan::{Known, RequestKey};
 use super::{signed, unsigned};
 use crate::append::{Receipt, StoredReceipt};
+use crate::engine::Bounds;
 use crate::error::ReadError;
 use crate::event::{Filed, Page, StoredEvent};
 
@@ -28,13 +29,6 @@ macro_rules! receipt_columns {
     () => {
         "request_id, principal, fingerprint, first_position, last_position, recorded_at"
     };
-}
-
-/// How much a page may have.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(crate) events: usize,
-    pub(crate) bytes: usize,
 }
 
 /// The connections that read.

@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteSynchronous};
 
 use super::table::Table;
 use super::{Standing, View, Views};
+use crate::engine::Location;
 use crate::error::{OpenError, StorageError};
 use crate::log::Log;
 use crate::sqlite::{Database, signed, unsigned};
@@ -27,7 +28,10 @@ CREATE TABLE IF NOT EXISTS view_positions (
 
 /// Opens the file; a second time from nothing if it is of another log or can't be read.
 pub(super) async fn open(log: &Log) -> Result<(Database, SqliteConnection), OpenError> {
-    let path = log.folder().join("views.db");
+    let Location::Folder(folder) = log.location() else {
+        return Err(sqlx::Error::Configuration("views on Postgres".into()).into());
+    };
+    let path = folder.join("views.db");
     // NORMAL: after a power cut the views may have gone back a little, whole; they follow on from there.
     let database = Database::at(&path, SqliteSynchronous::Normal);
     match prepare(&database, log).await {

@@ -10,16 +10,20 @@ use duban_domain::caller::{Caller, PrincipalId, Role};
 use duban_domain::time::Date;
 use duban_domain::{Position, Tag, Timestamp};
 use duban_log::clock::CountedIds;
-use duban_log::{Append, Clock, Condition, Ids, Log, LogOptions, ManualClock, NewEvent, Origin, StoredEvent};
+use duban_log::{
+    Append, Clock, Condition, Ids, Location, Log, LogOptions, ManualClock, NewEvent, Origin, StoredEvent,
+};
+use duban_test_postgres::Database;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A log in a folder that goes with it, on a clock that stands.
+/// A log in a folder that goes with it or in a database of its own, on a clock that stands.
 pub(crate) struct Fixture {
     pub(crate) log: Log,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) folder: TempDir,
+    pub(crate) location: Location,
 }
 
 pub(crate) fn start() -> Timestamp {
@@ -31,24 +35,46 @@ pub(crate) fn day() -> Date {
 }
 
 impl Fixture {
+    /// On SQLite.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let location = Location::from(folder.path());
+        Self::at(folder, location).await
+    }
+
+    /// On SQLite, for what runs on either.
+    pub(crate) async fn sqlite() -> Option<Self> {
+        Some(Self::new().await)
+    }
+
+    /// On Postgres, where there is one.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let database = Database::migrated().await?;
+        Some(Self::at(tempfile::tempdir().unwrap(), Location::Postgres(database.app())).await)
+    }
+
+    async fn at(folder: TempDir, location: Location) -> Self {
         let clock = Arc::new(ManualClock::at(start()));
         let ids: Arc<dyn Ids> = Arc::new(CountedIds::new(1));
-        let log = open(&folder, &clock, &ids).await;
-        Self { log, clock, ids, folder }
+        let log = open(&location, &clock, &ids).await;
+        Self { log, clock, ids, folder, location }
     }
 
     /// Closes the log and opens it again.
     pub(crate) async fn reopen(&mut self) {
         self.log.close().await;
-        self.log = open(&self.folder, &self.clock, &self.ids).await;
+        self.log = self.again().await;
+    }
+
+    /// The log opened once more, as another process would.
+    pub(crate) async fn again(&self) -> Log {
+        open(&self.location, &self.clock, &self.ids).await
     }
 }
 
-async fn open(folder: &TempDir, clock: &Arc<ManualClock>, ids: &Arc<dyn Ids>) -> Log {
+async fn open(location: &Location, clock: &Arc<ManualClock>, ids: &Arc<dyn Ids>) -> Log {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    Log::open(LogOptions::new(folder.path()).clock(clock).ids(Arc::clone(ids))).await.unwrap()
+    Log::open(LogOptions::at(location.clone()).clock(clock).ids(Arc::clone(ids))).await.unwrap()
 }
 
 pub(crate) fn caller(name: &str) -> Caller {
