@@ -2,7 +2,6 @@
 //! there by half, positions stay dense, and the views are what a rebuild makes of the log.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::support::{As, DUBAN, Process, events, from};
+use crate::support::{As, DUBAN, Place, Process, events, from};
 
 /// How often it is killed.
 const KILLS: u64 = 50;
@@ -70,19 +69,19 @@ async fn retry(channel: &Channel, sent: &Sent) -> BTreeMap<String, Receipt> {
     receipts
 }
 
-fn rebuilt_as_it_was(data: &Path) {
-    let rebuild = std::process::Command::new(DUBAN).args(["rebuild", "--data"]).arg(data).output().unwrap();
+fn rebuilt_as_it_was(place: &Place) {
+    let rebuild = std::process::Command::new(DUBAN).arg("rebuild").args(place.flags()).output().unwrap();
     assert!(rebuild.status.success(), "{}", String::from_utf8_lossy(&rebuild.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_or_doubled_when_it_is_killed_under_load() {
-    let data = tempfile::tempdir().unwrap();
+    let data = Place::new().await;
     let mut random = rand::rngs::StdRng::seed_from_u64(710);
     let sent: Sent = Arc::default();
     let mut receipts = BTreeMap::new();
     for round in 0..KILLS {
-        let server = Process::start(data.path()).await;
+        let server = Process::start(&data).await;
         receipts.extend(retry(&server.channel(), &sent).await);
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| tokio::spawn(load(server.channel(), round, client, Arc::clone(&sent))))
@@ -93,7 +92,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_it_is_killed_under_load() 
             client.await.unwrap();
         }
     }
-    let server = Process::start(data.path()).await;
+    let server = Process::start(&data).await;
     receipts.extend(retry(&server.channel(), &sent).await);
 
     let auditor = As::on(server.channel(), "auditor-1", "auditor", None);
@@ -115,5 +114,5 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_it_is_killed_under_load() 
     let again = supervisor(server.channel()).agencies().register_agency(register(0, 0, 0)).await.unwrap_err();
     assert_eq!(again.code(), Code::AlreadyExists);
     server.kill().await;
-    rebuilt_as_it_was(data.path());
+    rebuilt_as_it_was(&data);
 }

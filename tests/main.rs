@@ -6,6 +6,9 @@
 #![allow(clippy::cast_possible_truncation, reason = "these logs are small")]
 #![allow(clippy::unnecessary_wraps, reason = "what a message may leave out is made as it is taken")]
 
+/// The engine that this program tests.
+const ENGINE: support::Engine = support::Engine::Sqlite;
+
 mod architecture;
 mod bad_input;
 mod concurrency;

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use crate::support::{As, Process, agency, context, events};
+use crate::support::{As, Place, Process, agency, context, events};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -47,8 +47,8 @@ async fn a_callers_trace_goes_into_the_event_and_out_over_otlp() {
             .add_service(service)
             .serve_with_incoming(TcpListenerStream::new(listener)),
     );
-    let data = tempfile::tempdir().unwrap();
-    let server = Process::start_with(data.path(), |command| {
+    let data = Place::new().await;
+    let server = Process::start_with(&data, |command| {
         command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint).stdout(Stdio::null());
     })
     .await;
@@ -76,8 +76,8 @@ async fn a_callers_trace_goes_into_the_event_and_out_over_otlp() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_stop_it_drains_and_ends_well() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Process::start(data.path()).await;
+    let data = Place::new().await;
+    let server = Process::start(&data).await;
     let auditor = As::on(server.channel(), "auditor-1", "auditor", None);
     assert!(events(&auditor).await.is_empty());
     let ended = tokio::time::timeout(Duration::from_secs(30), server.terminate()).await;

@@ -9,7 +9,7 @@ use duban_proto::tasks::v1::AssignmentRole as Role;
 use tonic::Code;
 
 use crate::support::{
-    Office, agency, assignment, because, context, from, reason_of, valid_on, valid_on_known_at,
+    Engine, Office, agency, assignment, because, context, from, reason_of, valid_on, valid_on_known_at,
 };
 
 /// A reason, and a day from which it holds.
@@ -118,6 +118,9 @@ async fn a_dissolution_and_an_assignment_never_both_succeed() {
 /// One process owns a log on SQLite, so that a second one can't dissolve behind its back.
 #[tokio::test]
 async fn a_second_process_does_not_get_the_same_log() {
+    if crate::ENGINE != Engine::Sqlite {
+        return;
+    }
     let office = Office::open().await;
     let second = start(Settings::new(office.folder())).await;
     assert!(second.is_err(), "the folder is owned");

@@ -7,6 +7,7 @@ mod acts;
 mod callers;
 mod commands;
 mod digests;
+mod engine;
 mod process;
 mod raw;
 mod verify;
@@ -18,11 +19,11 @@ use duban::server::{Running, Settings, start};
 use duban_domain::Date;
 use duban_domain::time::end_of;
 use duban_log::ManualClock;
-use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
 pub use callers::As;
 pub use commands::*;
+pub use engine::{Engine, Place};
 pub use process::Process;
 pub use raw::{Rpc, rpc, rpcs};
 pub use verify::{events, reason_of};
@@ -43,9 +44,9 @@ pub fn seed() -> PathBuf {
 /// How long a test waits for what the server does by itself.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// A server and the folder it works on.
+/// A server and the log it works on.
 pub struct Office {
-    folder: TempDir,
+    place: Place,
     clock: Arc<ManualClock>,
     running: Option<Running>,
     channel: Channel,
@@ -59,17 +60,21 @@ impl Office {
 
     /// A new log; it is noon in Shanghai on `day`.
     pub async fn open_on(day: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::open_at(Place::new().await, day).await
+    }
+
+    /// The same on a place of its own, empty or not.
+    pub async fn open_at(place: Place, day: &str) -> Self {
         let clock = Arc::new(ManualClock::at(noon(day)));
-        let running = run(folder.path(), &clock).await;
+        let running = run(&place, &clock).await;
         let channel = connect(&running);
-        Self { folder, clock, running: Some(running), channel }
+        Self { place, clock, running: Some(running), channel }
     }
 
     /// Stops the server and starts it again on the same folder, at another port.
     pub async fn restart(&mut self) {
         self.close().await;
-        let running = run(self.folder.path(), &self.clock).await;
+        let running = run(&self.place, &self.clock).await;
         self.channel = connect(&running);
         self.running = Some(running);
     }
@@ -92,9 +97,14 @@ impl Office {
         self.running.as_ref().expect("the server runs")
     }
 
-    /// The data folder.
+    /// Where the log is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The data folder, in tests of what only SQLite has.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.place.folder()
     }
 
     /// Its address as a URL.
@@ -137,9 +147,9 @@ impl Office {
     }
 }
 
-async fn run(folder: &Path, clock: &Arc<ManualClock>) -> Running {
+async fn run(place: &Place, clock: &Arc<ManualClock>) -> Running {
     let clock = Arc::clone(clock);
-    start(Settings { clock, ..Settings::new(folder) }).await.expect("it starts")
+    start(Settings { clock, ..Settings::at(place.location()) }).await.expect("it starts")
 }
 
 fn connect(running: &Running) -> Channel {

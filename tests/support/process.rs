@@ -1,14 +1,13 @@
 //! The binary as a process of its own, to be killed.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tonic::transport::{Channel, Endpoint};
 
-use super::DUBAN;
+use super::{DUBAN, Place};
 
 /// A server in a process of its own.
 pub struct Process {
@@ -18,17 +17,17 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it on a data folder and waits until it listens.
-    pub async fn start(data: &Path) -> Self {
-        Self::start_with(data, |_| ()).await
+    /// Starts it on a log and waits until it listens.
+    pub async fn start(place: &Place) -> Self {
+        Self::start_with(place, |_| ()).await
     }
 
     /// The same, with the command made different.
-    pub async fn start_with(data: &Path, change: impl FnOnce(&mut Command)) -> Self {
+    pub async fn start_with(place: &Place, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(DUBAN);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
-            .arg(data)
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(place.flags())
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -59,10 +58,16 @@ impl Process {
 
     /// SIGTERM, and how it ended.
     pub async fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill is there");
-        assert!(sent.success());
+        self.signal("TERM").await;
         self.child.wait().await.expect("it ends")
+    }
+
+    /// Sends it a signal by name.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &pid]).status().await.expect("kill is there");
+        assert!(sent.success());
     }
 
     /// kill -9.

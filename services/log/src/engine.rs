@@ -88,6 +88,11 @@ impl Engine {
         }
     }
 
+    /// The head as far as it is known here, and whether nobody can have moved it.
+    pub(crate) fn known(&self) -> (Position, bool) {
+        (*self.watch().borrow(), matches!(self, Self::Sqlite(_)))
+    }
+
     /// The last committed position.
     pub(crate) async fn head(&self) -> Result<Position, ReadError> {
         match self {

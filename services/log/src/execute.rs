@@ -96,7 +96,10 @@ impl Log {
         facts: &Facts,
         kept: bool,
     ) -> Result<(Basis, Result<Vec<(Proposed, NewEvent)>, Rejection>), ExecuteError> {
-        let basis = self.basis_at(command, facts, kept, self.head().await?).await?;
+        // The head as it is known here is as good as a kept fold: an append will tell.
+        let (head, is_now) = if kept { self.inner.engine.known() } else { (self.head().await?, true) };
+        let mut basis = self.basis_at(command, facts, kept, head).await?;
+        basis.fresh &= is_now;
         let decision = command::decide(command, &basis.world, facts)
             .and_then(|events| self.prepare(command, &facts.context, events));
         if basis.fresh || decision.as_ref().is_ok_and(|events| !events.is_empty()) {
