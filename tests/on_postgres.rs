@@ -6,7 +6,6 @@
 #![allow(clippy::print_stderr, reason = "what is not tested for want of a tool is said loudly")]
 #![allow(clippy::cast_possible_truncation, reason = "these logs are small")]
 #![allow(clippy::unnecessary_wraps, reason = "what a message may leave out is made as it is taken")]
-#![allow(dead_code, reason = "what only the tests of SQLite need is shared with them")]
 
 /// The engine that this program tests.
 const ENGINE: support::Engine = support::Engine::Postgres;

@@ -9,7 +9,6 @@ use duban_proto::agencies::v1 as agencies;
 use duban_proto::audit::v1 as audit;
 use duban_proto::audit::v1::subscribe_response::Frame;
 use duban_proto::tasks::v1::AssignmentRole as Role;
-use sqlx::Connection as _;
 use tonic::transport::Channel;
 
 use crate::support::{As, Office, Place, Process, agency, because_from, events, from, reason_of};
@@ -41,7 +40,11 @@ fn register(id: &str) -> agencies::RegisterAgencyRequest {
 
 /// Processes on one log, each with these services.
 async fn processes(place: &Place, count: usize, services: &'static [&'static str]) -> Vec<Process> {
-    let one = || Process::start_with(place, |command| drop(command.args(services)));
+    let one = || {
+        Process::start_with(place, |command| {
+            command.args(services);
+        })
+    };
     futures::future::join_all((0..count).map(|_| one())).await
 }
 
@@ -260,4 +263,55 @@ async fn when_a_runner_of_views_dies_another_takes_over() {
     }
     drop(processes);
     Office::open_at(place, "2026-03-02").await.verify().await;
+}
+
+/// Subscribers that wait cost the database nothing: what they wait for is asked once for all of a process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_idle_subscribers_ask_the_database_nothing() {
+    const SUBSCRIBERS: usize = 1000;
+    let office = Office::open().await;
+    office.register_agencies(&["a"]).await;
+    let connections: Vec<_> = (0..10).map(|_| office.connection()).collect();
+    let alone = transactions_of_seconds(office.place()).await;
+    let mut streams = Vec::new();
+    for number in 0..SUBSCRIBERS {
+        let who = auditor(connections[number % 10].clone());
+        let mut frames =
+            who.audit().subscribe(audit::SubscribeRequest::default()).await.expect("subscribed").into_inner();
+        loop {
+            let frame = frames.message().await.expect("no failure").expect("no end").frame;
+            if matches!(frame, Some(Frame::CaughtUp(_))) {
+                break;
+            }
+        }
+        streams.push(frames);
+    }
+    let crowded = transactions_of_seconds(office.place()).await;
+    assert!(crowded < alone + 100, "{alone} transactions without them, {crowded} with them");
+    office.register_agencies(&["b"]).await;
+    let head = office.head().await;
+    for frames in &mut streams {
+        loop {
+            let frame = frames.message().await.expect("no failure").expect("no end").frame;
+            if matches!(frame, Some(Frame::Events(page)) if page.cursor.expect("a cursor").position == head) {
+                break;
+            }
+        }
+    }
+    drop(streams);
+    office.verify().await;
+}
+
+/// How many transactions the database sees in three seconds.
+async fn transactions_of_seconds(place: &Place) -> i64 {
+    let mut connection = place.database().superuser().await;
+    let sql = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
+    let mut counts = Vec::new();
+    for _ in 0..2 {
+        // Sessions report what they did about once a second.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        sqlx::query("SELECT pg_stat_clear_snapshot()").execute(&mut connection).await.expect("cleared");
+        counts.push(sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut connection).await.expect("a count"));
+    }
+    counts[1] - counts[0]
 }

@@ -9,13 +9,9 @@ use duban_proto::tasks::v1::AssignmentRole as Role;
 use tonic::Code;
 
 use crate::support::{
-    Engine, Office, agency, assignment, because, context, from, reason_of, valid_on, valid_on_known_at,
+    Engine, Office, agency, assignment, because, because_from, context, from, reason_of, valid_on,
+    valid_on_known_at,
 };
-
-/// A reason, and a day from which it holds.
-fn because_from(reason: &str, day: &str) -> duban_proto::call::v1::CommandContext {
-    duban_proto::call::v1::CommandContext { effective_on: Some(day.to_owned()), ..because(reason) }
-}
 
 #[tokio::test]
 async fn only_an_active_agency_is_assigned() {

@@ -21,6 +21,11 @@ pub fn from(day: &str) -> call::CommandContext {
     call::CommandContext { effective_on: Some(day.to_owned()), ..context() }
 }
 
+/// With a reason, effective from a day on.
+pub fn because_from(reason: &str, day: &str) -> call::CommandContext {
+    call::CommandContext { effective_on: Some(day.to_owned()), ..because(reason) }
+}
+
 /// The same, with a reason.
 pub fn because(reason: &str) -> call::CommandContext {
     call::CommandContext { reason: reason.to_owned(), ..context() }

@@ -3,6 +3,8 @@
 //! Everything is asked over gRPC. Each test ends with [`Office::verify`]: the log is dense and in order, and
 //! every view is what a rebuild from zero makes of it.
 
+#![allow(dead_code, reason = "each program uses its part")]
+
 mod acts;
 mod callers;
 mod commands;
