@@ -55,6 +55,16 @@
 //!   takes its commands one after the other, and none gives up while others go through.
 //! - **A commit that fails is told to all that were in it as "unknown"**, refusals among them: they may rest on
 //!   a neighbour that was not written.
+//! - **On Postgres the head is not in the row that is locked, but in the events.** A row that each commit rewrites
+//!   would leave a trail as long as anybody holds an old snapshot; one that is only locked leaves none.
+//! - **On Postgres an append that reads what a neighbour of its batch writes waits for the next batch**: so each is
+//!   judged by what is committed, by sets, in one statement, and the lock never spans a round trip.
+//! - **On Postgres a batch whose connection was lost is sent again** for some seconds, then its callers are told
+//!   that nobody knows. Receipts make both safe.
+//! - **The role that serves must not own the log.** A server refuses a role that could write past the functions:
+//!   what append-only by privilege promises would else hang on nobody forgetting it.
+//! - **Only `events` is partitioned.** Its rows are what grows and is kept apart by age; the index of tags and the
+//!   receipts are looked up at random, and a probe into each partition would cost more than it saves.
 //! - **A view that stopped answers no query**, not even one about a position that it had reached.
 
 pub mod append;

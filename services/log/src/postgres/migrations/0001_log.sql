@@ -157,7 +157,8 @@ CREATE FUNCTION duban_log.append_batch(
     c_append INT[], c_tag TEXT[], c_after BIGINT[],
     OUT head BIGINT, OUT answers INT[], OUT firsts BIGINT[], OUT lasts BIGINT[], OUT times BIGINT[])
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+-- One plan for all batches, by hash: the planner takes each array for ten elements and would loop over loops.
+SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 DECLARE
     before RECORD;
     at BIGINT;
