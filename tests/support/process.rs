@@ -51,6 +51,11 @@ impl Process {
         Self { child, address }
     }
 
+    /// The id of its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// A connection to it.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).expect("a URL").connect_lazy()

@@ -52,6 +52,16 @@ impl Database {
         Some(Self::on(options, &format!("duban_{}_{number}", std::process::id())).await)
     }
 
+    /// Another one with the same content. Nobody may be connected to this one.
+    pub async fn copy(&self) -> Self {
+        let name = format!("duban_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
+        let mut connection = self.options.connect().await.expect("the superuser connects");
+        let copy = format!("CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {}", self.name);
+        sqlx::query(sqlx::AssertSqlSafe(copy)).execute(&mut connection).await.expect("a database is copied");
+        connection.close().await.ok();
+        Self { name, options: self.options.clone() }
+    }
+
     /// A new one on another server.
     pub async fn on(options: &PgConnectOptions, name: &str) -> Self {
         let mut connection = options.connect().await.expect("the superuser connects");

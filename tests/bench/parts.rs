@@ -1,0 +1,7 @@
+//! The parts of the benchmark, each with what it promises to find out.
+
+pub mod bulk;
+pub mod latency;
+pub mod memory;
+pub mod queries;
+pub mod throughput;
