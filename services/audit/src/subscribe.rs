@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use duban_domain::Position;
 use duban_log::Log;
-use duban_log::feed::POLL;
 use duban_proto::audit::v1 as pb;
 use duban_proto::audit::v1::subscribe_response::Frame;
 use duban_rpc::{Error, RETRY_AFTER};
@@ -152,14 +151,14 @@ impl Subscription {
         self.delivery.cursor(self.after)
     }
 
-    /// Until the log grows, a checkpoint is due or the server drains; and never long without asking the log.
+    /// Until the log grows, a checkpoint is due or the server drains. That no growth is missed is the engine's part.
     async fn wait(&mut self) -> Result<(), Error> {
         tokio::select! {
             // The log is gone when its watch is: then it is closing too.
             _ = self.watch.changed() => {}
             _ = self.closing.changed() => {}
             () = self.draining.cancelled() => {}
-            () = tokio::time::sleep_until(self.due.min(Instant::now() + POLL)) => {
+            () = tokio::time::sleep_until(self.due) => {
                 self.head = self.head.max(self.source.log.head().await?);
             }
         }

@@ -1,9 +1,8 @@
-//! The log from a position on: pages of what is there, then each event as it comes. Wakes when the head
-//! moves, and polls slowly besides, since a wake-up can be missed and the log can't.
+//! The log from a position on: pages of what is there, then each event as it comes. Wakes when the head moves;
+//! an engine that may miss a move asks for it, once for all.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use duban_domain::{Position, Recorded};
 use tokio::sync::{Mutex, watch};
@@ -12,8 +11,6 @@ use crate::error::ReadError;
 use crate::event::Page;
 use crate::log::{Log, PAGE_EVENTS};
 
-/// How often the head is asked for when nothing wakes.
-pub const POLL: Duration = Duration::from_secs(1);
 /// Decoded pages kept for the followers that come to the same place.
 const DECODED_MAX: usize = 8;
 
@@ -72,10 +69,6 @@ impl Feed {
             tokio::select! {
                 changed = self.head.changed() => if changed.is_err() { return false },
                 changed = self.closing.changed() => if changed.is_err() { return false },
-                () = tokio::time::sleep(POLL) => match self.log.head().await {
-                    Ok(head) if head > self.after => return true,
-                    Ok(_) | Err(_) => {}
-                },
             }
         }
     }
@@ -98,27 +91,32 @@ pub(crate) struct Decoded {
 
 impl Decoded {
     /// Reads under the lock: of several followers at one place, one reads and the others wait for it.
-    async fn page(&self, log: &Log, after: Position) -> Result<Arc<DecodedPage>, ReadError> {
+    pub(crate) async fn page(&self, log: &Log, after: Position) -> Result<Arc<DecodedPage>, ReadError> {
         let mut pages = self.pages.lock().await;
         if let Some((_, page)) = pages.iter().find(|(start, _)| *start == after) {
             return Ok(Arc::clone(page));
         }
-        let page = log.read(after, PAGE_EVENTS).await?;
-        let mut decoded = DecodedPage { events: Vec::with_capacity(page.events.len()), stop: None };
-        for event in &page.events {
-            match event.decode() {
-                Ok(recorded) => decoded.events.push(Arc::new(recorded)),
-                Err(error) => {
-                    decoded.stop = Some(error);
-                    break;
-                }
-            }
-        }
-        let decoded = Arc::new(decoded);
+        let decoded = Arc::new(decoded(log, after).await?);
         if !decoded.events.is_empty() {
             pages.truncate(DECODED_MAX - 1);
             pages.push_front((after, Arc::clone(&decoded)));
         }
         Ok(decoded)
     }
+}
+
+/// Reads a page and decodes it.
+pub(crate) async fn decoded(log: &Log, after: Position) -> Result<DecodedPage, ReadError> {
+    let page = log.read(after, PAGE_EVENTS).await?;
+    let mut decoded = DecodedPage { events: Vec::with_capacity(page.events.len()), stop: None };
+    for event in &page.events {
+        match event.decode() {
+            Ok(recorded) => decoded.events.push(Arc::new(recorded)),
+            Err(error) => {
+                decoded.stop = Some(error);
+                break;
+            }
+        }
+    }
+    Ok(decoded)
 }

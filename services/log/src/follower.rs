@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duban_domain::{Position, Recorded};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 use crate::error::{ReadError, StorageError};
 use crate::feed::Feed;
 use crate::log::{Log, lock};
 
 /// How long a follower waits before it tries again what failed for a passing reason.
-const RETRY: Duration = Duration::from_millis(500);
+pub(crate) const RETRY: Duration = Duration::from_millis(500);
 
 /// Something that follows the log.
 pub trait Follower: Send + 'static {
@@ -109,9 +110,15 @@ pub struct Following {
     /// Its name.
     pub name: &'static str,
     status: watch::Receiver<Status>,
+    /// Told when somebody waits.
+    asked: Arc<Notify>,
 }
 
 impl Following {
+    pub(crate) fn new(name: &'static str, status: watch::Receiver<Status>, asked: Arc<Notify>) -> Self {
+        Self { name, status, asked }
+    }
+
     /// How it is now.
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
@@ -125,24 +132,46 @@ impl Following {
     /// Waits until it stands at `position` or beyond, or will not come there; then how it is.
     pub async fn reached(&self, position: Position) -> Status {
         let mut status = self.status.clone();
-        let there = status.wait_for(|status| status.position >= position || !status.is_healthy()).await;
+        let reached = |status: &Status| status.position >= position || !status.is_healthy();
+        if reached(&status.borrow_and_update()) {
+            return self.status();
+        }
+        self.asked.notify_one();
+        let there = status.wait_for(reached).await;
         there.map_or_else(|_| self.status(), |status| status.clone())
     }
+}
+
+/// The followers of a log, and the tasks that they are at work in.
+#[derive(Default)]
+pub(crate) struct Followers {
+    followings: Vec<Following>,
+    pub(crate) tasks: Vec<JoinHandle<()>>,
 }
 
 impl Log {
     /// Sets a follower to work, until the log closes.
     pub fn start(&self, follower: impl Follower) -> Following {
         let (status, watched) = watch::channel(Status { position: 0, state: State::Starting });
-        let following = Following { name: follower.name(), status: watched };
-        let task = tokio::spawn(run(self.clone(), follower, status));
-        lock(&self.inner.followers).push((following.clone(), task));
+        let following = Following::new(follower.name(), watched, Arc::default());
+        self.joined([tokio::spawn(run(self.clone(), follower, status))]);
+        self.followed(following.clone());
         following
+    }
+
+    /// Waits for these when the log closes.
+    pub(crate) fn joined(&self, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+        lock(&self.inner.followers).tasks.extend(tasks);
+    }
+
+    /// Shows one more among the followers.
+    pub(crate) fn followed(&self, following: Following) {
+        lock(&self.inner.followers).followings.push(following);
     }
 
     /// All followers at work and how they are: for health and metrics.
     pub fn followers(&self) -> Vec<Following> {
-        lock(&self.inner.followers).iter().map(|(following, _)| following.clone()).collect()
+        lock(&self.inner.followers).followings.clone()
     }
 }
 
@@ -220,7 +249,7 @@ async fn take<F: Follower>(
     Ok(stopped)
 }
 
-fn state_of(stop: ReadError) -> State {
+pub(crate) fn state_of(stop: ReadError) -> State {
     match stop {
         ReadError::Outdated { position, event_type } => State::Outdated { position, event_type },
         ReadError::DataLoss { position, what } => State::Stopped { position, reason: what },

@@ -65,6 +65,16 @@
 //!   what append-only by privilege promises would else hang on nobody forgetting it.
 //! - **Only `events` is partitioned.** Its rows are what grows and is kept apart by age; the index of tags and the
 //!   receipts are looked up at random, and a probe into each partition would cost more than it saves.
+//! - **All views of a process are one follower**: a page is read and decoded once and written in one transaction
+//!   with all positions, since one event in fourteen transactions cost more than its append. A view that stops or
+//!   lags is left by the others.
+//! - **A view holds the open rows of what was touched of late**, two megabytes of them: nobody else writes it, as
+//!   its position's compare-and-set shows, and in the steady state nothing is read before it is written.
+//! - **Events gather for up to five milliseconds unless somebody asks.** Under load a transaction takes many; a
+//!   read at the head waits for no timer.
+//! - **Secondary indexes come at the end of a catch-up.** Kept row by row they would cost most of it.
+//! - **A rebuild compares at one position, in a snapshot**, and adds what came since when it swaps: nobody waits
+//!   while a million rows are hashed.
 //! - **A view that stopped answers no query**, not even one about a position that it had reached.
 
 pub mod append;

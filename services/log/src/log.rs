@@ -16,7 +16,7 @@ use crate::error::{AppendError, OpenError, ReadError};
 use crate::event::{Page, StoredEvent};
 use crate::feed::{Decoded, Feed};
 use crate::folds::Folds;
-use crate::follower::Following;
+use crate::follower::Followers;
 use crate::turns::Turns;
 
 /// The most events in a page.
@@ -85,7 +85,7 @@ pub(crate) struct Inner {
     pub(crate) folds: Folds,
     pub(crate) turns: Turns,
     pub(crate) decoded: Decoded,
-    pub(crate) followers: Mutex<Vec<(Following, JoinHandle<()>)>>,
+    pub(crate) followers: Mutex<Followers>,
     pub(crate) closing: watch::Sender<bool>,
     pub(crate) engine: Engine,
     location: Location,
@@ -116,7 +116,7 @@ impl Log {
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
         let followers = std::mem::take(&mut *lock(&self.inner.followers));
-        for (_, task) in followers {
+        for task in followers.tasks {
             task.await.ok();
         }
         self.inner.engine.close().await;

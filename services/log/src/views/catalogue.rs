@@ -1,47 +1,40 @@
 //! The views of a service by their names, for whoever starts, rebuilds or reports on all of them.
 
-use std::future::Future;
-use std::pin::Pin;
-
+use super::projection::{Project, Projection};
+use super::shape::Shape;
 use super::{Digest, Rebuilt, View, ViewError, Views};
 use crate::error::StorageError;
 use crate::follower::Following;
-
-type Doing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A view, whatever its rows are.
 #[derive(Clone, Copy)]
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
-    start: fn(Views) -> Doing<Result<Following, StorageError>>,
-    rebuild: fn(Views) -> Doing<Result<Rebuilt, ViewError>>,
-    digest: fn(Views) -> Doing<Result<Digest, ViewError>>,
+    pub(super) shape: Shape,
+    /// Nothing held yet.
+    pub(super) projection: fn() -> Box<dyn Project>,
 }
 
 impl Entry {
     /// The entry of a view.
     pub const fn of<V: View>() -> Self {
-        Self {
-            name: V::NAME,
-            start: |views| Box::pin(async move { views.start::<V>().await }),
-            rebuild: |views| Box::pin(async move { views.rebuild::<V>().await }),
-            digest: |views| Box::pin(async move { views.digest::<V>().await }),
-        }
+        Self { name: V::NAME, shape: Shape::of::<V>(), projection: || Box::new(Projection::<V>::new()) }
     }
 
     /// See [`Views::start`].
     pub async fn start(&self, views: &Views) -> Result<Following, StorageError> {
-        (self.start)(views.clone()).await
+        views.start_entry(*self).await
     }
 
     /// See [`Views::rebuild`].
     pub async fn rebuild(&self, views: &Views) -> Result<Rebuilt, ViewError> {
-        (self.rebuild)(views.clone()).await
+        let rebuilt = views.rebuild_all(&[*self]).await?;
+        rebuilt.into_iter().next().map(|(_, rebuilt)| rebuilt).ok_or(ViewError::NotRunning(self.name))
     }
 
     /// See [`Views::digest`].
     pub async fn digest(&self, views: &Views) -> Result<Digest, ViewError> {
-        (self.digest)(views.clone()).await
+        views.digest_of(&self.shape).await
     }
 }

@@ -1,14 +1,12 @@
 //! The digest of a view: SHA-256 over its rows, each in one possible encoding, in the order of keys.
 
 use duban_domain::Position;
-use futures::TryStreamExt;
 use sha2::{Digest as _, Sha256};
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::row::Kind;
-use super::table::{COMMON, Table};
-use super::{View, ViewError, Views, store};
+use super::row::{Cell, Stored};
+use super::shape::Shape;
+use super::sqlite::Reading;
+use super::{ViewError, Views};
 
 /// What a view comes to at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,40 +22,61 @@ pub struct Digest {
 
 impl Views {
     /// The digest of a view where it stands.
-    pub async fn digest<V: View>(&self) -> Result<Digest, ViewError> {
-        let mut tx = self.inner.readers.begin().await?;
-        let position = store::standing(&mut tx, V::NAME).await?.map_or(0, |standing| standing.position);
-        Ok(digest::<V>(&mut tx, &Table::live::<V>(), position).await?)
+    pub(super) async fn digest_of(&self, shape: &Shape) -> Result<Digest, ViewError> {
+        let mut reading = self.inner.store.snapshot().await?;
+        let position = reading.standing(shape.name).await?.map_or(0, |standing| standing.position);
+        Ok(digest(&mut reading, shape, shape.name, position).await?)
     }
 }
 
-pub(super) async fn digest<V: View>(
-    connection: &mut SqliteConnection,
-    table: &Table,
+/// The digest of a table, which stands at `position`.
+pub(super) async fn digest(
+    reading: &mut Reading,
+    shape: &Shape,
+    table: &str,
     position: Position,
 ) -> Result<Digest, sqlx::Error> {
-    let sql = format!("SELECT {} FROM {} ORDER BY key, number", table.columns, table.name);
-    let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch(connection);
     let mut hash = Sha256::new();
-    let mut count = 0;
-    while let Some(row) = rows.try_next().await? {
-        hash.update(canonical::<V>(&row)?);
-        count += 1;
-    }
-    Ok(Digest { position, rows: count, sha256: hash.finalize().into() })
+    let mut rows = 0;
+    let mut line = Vec::new();
+    reading
+        .each(shape, table, |row| {
+            line.clear();
+            canonical(&mut line, &row);
+            hash.update(&line);
+            rows += 1;
+        })
+        .await?;
+    Ok(Digest { position, rows, sha256: hash.finalize().into() })
 }
 
-fn canonical<V: View>(row: &SqliteRow) -> Result<Vec<u8>, sqlx::Error> {
-    let text = |column: usize| row.try_get::<Option<String>, _>(column).map(serde_json::Value::from);
-    let integer = |column: usize| row.try_get::<Option<i64>, _>(column).map(serde_json::Value::from);
-    let mut values = vec![text(1)?, text(2)?, text(3)?, integer(4)?, integer(5)?, text(6)?];
-    for (column, own) in (COMMON.len()..).zip(V::COLUMNS) {
-        values.push(match own.kind {
-            Kind::Integer => integer(column)?,
-            Kind::Text | Kind::Json => text(column)?,
-        });
+fn canonical(line: &mut Vec<u8>, row: &Stored) {
+    line.push(b'[');
+    for text in [&row.key, &row.valid_from, &row.valid_to] {
+        push_text(line, text);
+        line.push(b',');
     }
-    let mut line = serde_json::to_vec(&values).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    line.push(b'\n');
-    Ok(line)
+    push_number(line, row.known_from);
+    line.push(b',');
+    push_number(line, row.known_to);
+    line.push(b',');
+    push_text(line, &row.because);
+    for cell in &row.cells {
+        line.push(b',');
+        match cell {
+            Cell::Null => line.extend_from_slice(b"null"),
+            Cell::Integer(number) => push_number(line, *number),
+            Cell::Text(text) => push_text(line, text),
+        }
+    }
+    line.extend_from_slice(b"]\n");
+}
+
+fn push_text(line: &mut Vec<u8>, text: &str) {
+    // Neither can fail: a text is always JSON, and memory takes it.
+    serde_json::to_writer(line, text).unwrap_or_else(|error| unreachable!("{error}"));
+}
+
+fn push_number(line: &mut Vec<u8>, number: i64) {
+    serde_json::to_writer(line, &number).unwrap_or_else(|error| unreachable!("{error}"));
 }

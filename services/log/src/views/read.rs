@@ -1,18 +1,14 @@
 //! Asking a view: wait until it stands where it must, then read rows and position in one transaction.
 
-use std::sync::Arc;
-
 use duban_domain::Position;
-use sqlx::sqlite::{Sqlite, SqliteRow};
-use sqlx::{Column as _, Row as _, Transaction, TypeInfo as _, ValueRef as _};
 use tokio::time::Instant;
 
-use super::row::{Cell, Found, Kind, Record, period, values_of};
-use super::table::Table;
-use super::{NOW, View, Views, store};
+use super::row::{Cell, Found, Record};
+use super::shape::Shape;
+use super::sqlite::Reading;
+use super::{View, Views};
 use crate::error::{ReadError, StorageError};
 use crate::follower::{State, Status};
-use crate::sqlite::unsigned;
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +71,7 @@ impl From<sqlx::Error> for ViewError {
 
 /// One state of one view: all that is read through it is as at [`Snapshot::position`].
 pub struct Snapshot {
-    tx: Transaction<'static, Sqlite>,
+    reading: Reading,
     position: Position,
 }
 
@@ -94,13 +90,12 @@ impl Views {
             return Err(ViewError::Behind { view: V::NAME, position: following.status().position, wanted });
         };
         alive(V::NAME, status)?;
-        let mut tx = self.inner.readers.begin().await?;
-        let standing = store::standing(&mut tx, V::NAME).await?;
-        let position = standing.map_or(0, |standing| standing.position);
+        let mut reading = self.inner.store.snapshot().await?;
+        let position = reading.standing(V::NAME).await?.map_or(0, |standing| standing.position);
         if position < wanted {
             return Err(ViewError::Behind { view: V::NAME, position, wanted });
         }
-        Ok(Snapshot { tx, position })
+        Ok(Snapshot { reading, position })
     }
 }
 
@@ -128,66 +123,14 @@ impl Snapshot {
         rest: &str,
         arguments: &[Cell],
     ) -> Result<Vec<Found<V::Columns>>, ViewError> {
-        let table = Table::live::<V>();
-        let sql = format!("SELECT {} FROM {} WHERE {rest}", table.columns, table.name);
-        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
-        let rows = query.fetch_all(&mut *self.tx).await?;
-        Ok(rows.iter().map(found::<V>).collect::<Result<_, _>>()?)
+        let shape = Shape::of::<V>();
+        let rows = self.reading.select(&shape, rest, arguments).await?;
+        let found = |row: super::row::Stored| row.read::<V::Columns>(V::COLUMNS);
+        Ok(rows.into_iter().map(found).collect::<Result<_, _>>().map_err(sqlx::Error::from)?)
     }
 
-    /// Rows of any query over the views of this folder, such as a count.
+    /// Rows of any query over the views, such as a count.
     pub async fn query(&mut self, sql: &str, arguments: &[Cell]) -> Result<Vec<Record>, ViewError> {
-        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())), bind);
-        let rows = query.fetch_all(&mut *self.tx).await?;
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let names: Arc<[String]> = first.columns().iter().map(|column| column.name().to_owned()).collect();
-        let record = |row: &SqliteRow| -> Result<Record, sqlx::Error> {
-            let cells = (0..row.len()).map(|column| cell(row, column)).collect::<Result<_, _>>()?;
-            Ok(Record { names: Arc::clone(&names), cells })
-        };
-        Ok(rows.iter().map(record).collect::<Result<_, _>>()?)
+        Ok(self.reading.query(sql, arguments).await?)
     }
-}
-
-/// Binds a cell.
-pub(super) fn bind<'q>(query: crate::sqlite::Bound<'q>, cell: &Cell) -> crate::sqlite::Bound<'q> {
-    match cell {
-        Cell::Null => query.bind(None::<i64>),
-        Cell::Integer(number) => query.bind(*number),
-        Cell::Text(text) => query.bind(text.clone()),
-    }
-}
-
-fn cell(row: &SqliteRow, column: usize) -> Result<Cell, sqlx::Error> {
-    let value = row.try_get_raw(column)?;
-    Ok(match value.type_info().name() {
-        "NULL" => Cell::Null,
-        "INTEGER" | "BOOLEAN" => Cell::Integer(row.try_get(column)?),
-        _ => Cell::Text(row.try_get(column)?),
-    })
-}
-
-/// A row of a view, from the columns in the order of its table.
-pub(super) fn found<V: View>(row: &SqliteRow) -> Result<Found<V::Columns>, sqlx::Error> {
-    let common = super::table::COMMON.len();
-    let unreadable = |what: String| sqlx::Error::Decode(format!("a row of {}: {what}", V::NAME).into());
-    let cells = V::COLUMNS
-        .iter()
-        .enumerate()
-        .map(|(index, column)| match column.kind {
-            Kind::Integer => Ok(Cell::from(row.try_get::<Option<i64>, _>(common + index)?)),
-            Kind::Text | Kind::Json => Ok(Cell::from(row.try_get::<Option<String>, _>(common + index)?)),
-        })
-        .collect::<Result<Vec<_>, sqlx::Error>>()?;
-    let known_to: i64 = row.try_get(5)?;
-    let valid = period(row.try_get(2)?, row.try_get(3)?).ok_or_else(|| unreadable("its period".into()))?;
-    Ok(Found {
-        number: unsigned(row.try_get(0)?),
-        key: row.try_get(1)?,
-        valid,
-        known_from: unsigned(row.try_get(4)?),
-        known_to: (known_to != NOW).then(|| unsigned(known_to)),
-        because: serde_json::from_str(row.try_get(6)?).map_err(|error| unreadable(error.to_string()))?,
-        columns: values_of(V::COLUMNS, cells).map_err(|error| unreadable(error.to_string()))?,
-    })
 }

@@ -1,11 +1,14 @@
 //! The rows of a view, and the values in them.
 
+use std::collections::HashMap;
+
 use duban_domain::{Date, Period, Position};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::OPEN_END;
+use super::{NOW, OPEN_END};
+use crate::sqlite::unsigned;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,24 +181,75 @@ impl Record {
     }
 }
 
-/// The cells of a view's own columns.
+/// A row as its table has it: what is written, and what is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) number: i64,
+    pub(crate) key: String,
+    pub(crate) valid_from: String,
+    pub(crate) valid_to: String,
+    pub(crate) known_from: i64,
+    pub(crate) known_to: i64,
+    pub(crate) because: String,
+    /// The view's own columns.
+    pub(crate) cells: Vec<Cell>,
+}
+
+impl Stored {
+    /// The row in the view's terms.
+    pub(crate) fn read<C: DeserializeOwned>(self, columns: &[Column]) -> Result<Found<C>, Unreadable> {
+        let unreadable = |what: String| Unreadable(format!("row {}: {what}", self.number));
+        let valid = period(&self.valid_from, &self.valid_to).ok_or_else(|| unreadable("its days".into()))?;
+        Ok(Found {
+            number: unsigned(self.number),
+            valid,
+            known_from: unsigned(self.known_from),
+            known_to: (self.known_to != NOW).then(|| unsigned(self.known_to)),
+            because: serde_json::from_str(&self.because).map_err(|error| unreadable(error.to_string()))?,
+            columns: values_of(columns, &self.cells).map_err(|error| unreadable(error.to_string()))?,
+            key: self.key,
+        })
+    }
+
+    /// About how much of the memory it takes.
+    pub(crate) fn size(&self) -> usize {
+        let text = |cell: &Cell| match cell {
+            Cell::Text(text) => text.len(),
+            Cell::Null | Cell::Integer(_) => 0,
+        };
+        size_of::<Self>() + self.key.len() + self.because.len() + self.cells.iter().map(text).sum::<usize>()
+    }
+}
+
+/// A row that is not as its view writes it.
+#[derive(Debug, thiserror::Error)]
+#[error("a view can't be read: {0}")]
+pub(crate) struct Unreadable(String);
+
+impl From<Unreadable> for sqlx::Error {
+    fn from(error: Unreadable) -> Self {
+        sqlx::Error::Decode(error.into())
+    }
+}
+
+/// The cells of a view's own columns. The struct is written as JSON once and cut into its fields: a tree of
+/// values in between would cost several times as much, and this is most of what writing a view costs.
 pub(crate) fn cells_of(columns: &[Column], values: &impl Serialize) -> Result<Vec<Cell>, Poison> {
     let poison = |what: String| Poison(format!("a row can't be written: {what}"));
-    let mut fields = match serde_json::to_value(values) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) => return Err(poison("its columns are no struct".into())),
-        Err(error) => return Err(poison(error.to_string())),
-    };
+    let json = serde_json::to_string(values).map_err(|error| poison(error.to_string()))?;
+    let mut fields: HashMap<&str, &RawValue> =
+        serde_json::from_str(&json).map_err(|_| poison("its columns are no struct".into()))?;
     let cells = columns
         .iter()
-        .map(|column| match (column.kind, fields.remove(column.name).unwrap_or(Value::Null)) {
-            (_, Value::Null) => Ok(Cell::Null),
-            (Kind::Text, Value::String(text)) => Ok(Cell::Text(text)),
-            (Kind::Integer, Value::Number(number)) if number.is_i64() => {
-                Ok(number.as_i64().map_or(Cell::Null, Cell::Integer))
+        .map(|column| {
+            let json = fields.remove(column.name).map_or("null", RawValue::get);
+            let wrong = || poison(format!("{} is {:?}, not {json}", column.name, column.kind));
+            match column.kind {
+                _ if json == "null" => Ok(Cell::Null),
+                Kind::Text => serde_json::from_str(json).map(Cell::Text).map_err(|_| wrong()),
+                Kind::Integer => json.parse().map(Cell::Integer).map_err(|_| wrong()),
+                Kind::Json => Ok(Cell::Text(json.to_owned())),
             }
-            (Kind::Json, value) => Ok(Cell::Text(value.to_string())),
-            (kind, value) => Err(poison(format!("{} is {kind:?}, not {value}", column.name))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     match fields.keys().next() {
@@ -207,19 +261,24 @@ pub(crate) fn cells_of(columns: &[Column], values: &impl Serialize) -> Result<Ve
 /// The values of a view's own columns, from their cells.
 pub(crate) fn values_of<C: DeserializeOwned>(
     columns: &[Column],
-    cells: Vec<Cell>,
+    cells: &[Cell],
 ) -> Result<C, serde_json::Error> {
-    let mut fields = serde_json::Map::new();
+    let mut json = String::from("{");
     for (column, cell) in columns.iter().zip(cells) {
-        let value = match (column.kind, cell) {
-            (_, Cell::Null) => Value::Null,
-            (_, Cell::Integer(number)) => Value::from(number),
-            (Kind::Json, Cell::Text(text)) => serde_json::from_str(&text)?,
-            (Kind::Text | Kind::Integer, Cell::Text(text)) => Value::String(text),
-        };
-        fields.insert(column.name.to_owned(), value);
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push_str(&serde_json::to_string(column.name)?);
+        json.push(':');
+        match (column.kind, cell) {
+            (_, Cell::Null) => json.push_str("null"),
+            (_, Cell::Integer(number)) => json.push_str(&number.to_string()),
+            (Kind::Json, Cell::Text(text)) => json.push_str(text),
+            (Kind::Text | Kind::Integer, Cell::Text(text)) => json.push_str(&serde_json::to_string(text)?),
+        }
     }
-    serde_json::from_value(Value::Object(fields))
+    json.push('}');
+    serde_json::from_str(&json)
 }
 
 /// `valid_to` as it is stored.
