@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use duban_domain::subject::Subject;
 use duban_domain::{Position, Recorded, Tag, Timestamp, World};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX, StoredReceipt};
