@@ -71,6 +71,27 @@ async fn a_database_that_is_not_durable_is_refused() {
     assert!(matches!(refused(database.app()).await, OpenError::NotDurable("synchronous_commit")));
 }
 
+/// Sessions that neither exclude nor see each other, as of a pooler or of an engine that takes locks lightly.
+#[tokio::test]
+async fn what_only_looks_like_postgres_is_refused() {
+    let Some(database) = Database::migrated().await else { return };
+    let answers = [
+        ("TRUE", "a row that one session has locked can be locked by another"),
+        ("step = 'mark'", "a session does not see what another has committed"),
+        ("step IN ('mark', 'seen')", "a session sees what another has not committed"),
+    ];
+    for (answer, fault) in answers {
+        let mut connection = database.superuser().await;
+        let script = format!(
+            "CREATE OR REPLACE FUNCTION duban_log.self_test(step TEXT, of_token UUID) RETURNS BOOLEAN
+             LANGUAGE sql AS $$ SELECT {answer} $$"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+        let refused = refused(database.app()).await;
+        assert!(matches!(refused, OpenError::NoPostgres(why) if why == fault), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_changed_or_removed_even_by_its_owner() {
     let Some(database) = Database::migrated().await else { return };
