@@ -72,6 +72,7 @@ fn fields(world: &World, named: &Named, day: Date) -> Result<Vec<Field>, Error> 
         Named::Cycle(name) => world.cycle(*name)?.explain(day),
         Named::Obligation(name) => world.obligation(name)?.explain(day),
         Named::Report(name) => world.report(name)?.explain(day),
+        Named::Log(name) => world.log(name)?.explain(),
     })
 }
 

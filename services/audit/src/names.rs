@@ -3,7 +3,7 @@
 use std::fmt;
 
 use duban_domain::name::{
-    AgencyId, AssignmentId, CycleId, DocumentId, ObligationId, ReadingId, ReportId, TaskId,
+    AgencyId, AssignmentId, CycleId, DocumentId, LogId, ObligationId, ReadingId, ReportId, TaskId,
 };
 use duban_domain::{Subject, Tag};
 
@@ -18,6 +18,7 @@ pub(crate) enum Named {
     Cycle(CycleId),
     Obligation(ObligationId),
     Report(ReportId),
+    Log(LogId),
 }
 
 impl Named {
@@ -32,7 +33,8 @@ impl Named {
             .or_else(|| text.parse().ok().map(Named::Cycle))
             .or_else(|| text.parse().ok().map(Named::Obligation))
             .or_else(|| text.parse().ok().map(Named::Report))
-            .ok_or("is no name of a document, reading, agency, task, assignment, cycle, obligation or report")
+            .or_else(|| text.parse().ok().map(Named::Log))
+            .ok_or("is no name of a document, reading, agency, task, assignment, cycle, obligation, report or log")
     }
 
     /// The subject whose events make up its state: an assignment's are its task's, a reading's its document's.
@@ -46,6 +48,7 @@ impl Named {
             Named::Cycle(name) => Subject::Cycle(*name),
             Named::Obligation(name) => Subject::Obligation(name.clone()),
             Named::Report(name) => Subject::Report(name.clone()),
+            Named::Log(name) => Subject::Log(name.clone()),
         }
     }
 
@@ -59,7 +62,8 @@ impl Named {
             | Named::Task(_)
             | Named::Cycle(_)
             | Named::Obligation(_)
-            | Named::Report(_) => {
+            | Named::Report(_)
+            | Named::Log(_) => {
                 vec![self.subject().tag()]
             }
         }
@@ -77,6 +81,7 @@ impl fmt::Display for Named {
             Named::Cycle(name) => name.fmt(f),
             Named::Obligation(name) => name.fmt(f),
             Named::Report(name) => name.fmt(f),
+            Named::Log(name) => name.fmt(f),
         }
     }
 }
@@ -94,6 +99,7 @@ mod tests {
             ("cycles/2026", "cycle:2026"),
             ("cycles/2026/obligations/fgw", "obligation:2026/fgw"),
             ("reports/r", "report:r"),
+            ("logs/l", "log:l"),
         ];
         for (name, tag) in names {
             assert_eq!(Named::parse(name).unwrap().tags(), [Tag::stored(tag)], "{name}");

@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 /// What event types may be filtered on.
 pub(crate) const FILTERABLE: [(&str, Kind); 2] = [("type", Kind::Text), ("subject", Kind::Choice(&SUBJECTS))];
 /// What events happen to.
-const SUBJECTS: [&str; 7] = ["document", "agency", "task", "assignment", "cycle", "obligation", "report"];
+const SUBJECTS: [&str; 8] =
+    ["document", "agency", "task", "assignment", "cycle", "obligation", "report", "log"];
 
 /// The schema of a type's body.
 pub(crate) fn schema(event_type: &str) -> Result<pb::GetEventSchemaResponse, Error> {

@@ -269,7 +269,8 @@ impl Fold for Cycle {
             | Event::Agency(_)
             | Event::Task(_)
             | Event::Assignment(_)
-            | Event::Report(_) => state,
+            | Event::Report(_)
+            | Event::Log(_) => state,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::caller::PrincipalId;
 use crate::command::Context;
 use crate::cycle::CycleEvent;
 use crate::document::DocumentEvent;
+use crate::log::LogEvent;
 use crate::name::AgencyId;
 use crate::report::ReportEvent;
 use crate::subject::{Subject, Tag};
@@ -43,6 +44,8 @@ pub enum Event {
     Cycle(CycleEvent),
     /// To a report.
     Report(ReportEvent),
+    /// To the log itself.
+    Log(LogEvent),
 }
 
 /// An event as it stands in the log.
@@ -120,6 +123,7 @@ impl Event {
             Event::Assignment(event) => body(event, context),
             Event::Cycle(event) => body(event, context),
             Event::Report(event) => body(event, context),
+            Event::Log(event) => body(event, context),
         }
     }
 
@@ -141,6 +145,7 @@ impl Event {
             Some("assignment") => read::<AssignmentEvent>(body),
             Some("cycle" | "obligation") => read::<CycleEvent>(body),
             Some("report") => read::<ReportEvent>(body),
+            Some("log") => read::<LogEvent>(body),
             _ => return Err(DecodeError::UnknownType(event_type.to_owned())),
         };
         decoded.map_err(|source| DecodeError::Malformed { event_type: event_type.to_owned(), source })
@@ -155,6 +160,7 @@ impl Event {
             Event::Assignment(event) => event.subjects(),
             Event::Cycle(event) => event.subjects(),
             Event::Report(event) => event.subjects(),
+            Event::Log(event) => event.subjects(),
         }
     }
 
@@ -186,6 +192,7 @@ pub fn schemas() -> &'static BTreeMap<String, Value> {
         split::<AssignmentEvent>(&mut all);
         split::<CycleEvent>(&mut all);
         split::<ReportEvent>(&mut all);
+        split::<LogEvent>(&mut all);
         all
     })
 }
@@ -222,5 +229,6 @@ families!(
     Task(TaskEvent),
     Assignment(AssignmentEvent),
     Cycle(CycleEvent),
-    Report(ReportEvent)
+    Report(ReportEvent),
+    Log(LogEvent)
 );

@@ -22,6 +22,7 @@ pub mod cycle;
 pub mod document;
 pub mod event;
 pub mod explain;
+pub mod log;
 pub mod name;
 pub mod rejection;
 pub mod report;

@@ -163,6 +163,10 @@ top_level!(
     /// A report (报送).
     ReportId, "reports"
 );
+top_level!(
+    /// A log (日志), by the id that was drawn when it was made.
+    LogId, "logs"
+);
 child!(
     /// A clause (条款) of a document.
     ClauseId, DocumentId, document, "documents/{id}/clauses/{id}", "clauses"

@@ -71,6 +71,8 @@ reasons! {
     ObligationNotFound = "OBLIGATION_NOT_FOUND": NotFound,
     /// No such report.
     ReportNotFound = "REPORT_NOT_FOUND": NotFound,
+    /// No event tells of this log: it is another one, or still in the epoch in which it began.
+    EpochNotFound = "EPOCH_NOT_FOUND": NotFound,
 
     /// The document id is taken.
     DocumentExists = "DOCUMENT_EXISTS": AlreadyExists,

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::name::{AgencyId, CycleId, DocumentId, ObligationId, ReadingId, ReportId, TaskId};
+use crate::name::{AgencyId, CycleId, DocumentId, LogId, ObligationId, ReadingId, ReportId, TaskId};
 
 /// The longest tag, in bytes.
 pub const TAG_MAX: usize = 128;
@@ -39,6 +39,8 @@ pub enum Subject {
     Obligation(ObligationId),
     /// A report.
     Report(ReportId),
+    /// The log's own life: its epochs.
+    Log(LogId),
 }
 
 /// A key under which events are found: `kind:key`, at most [`TAG_MAX`] bytes.
@@ -93,6 +95,7 @@ impl Subject {
                 Tag::new("obligation", &format!("{}/{}", obligation.cycle().year(), obligation.id()))
             }
             Subject::Report(report) => Tag::new("report", report.id()),
+            Subject::Log(log) => Tag::new("log", log.id()),
         }
     }
 }
@@ -108,6 +111,7 @@ impl fmt::Display for Subject {
             Subject::Cycle(name) => name.fmt(f),
             Subject::Obligation(name) => name.fmt(f),
             Subject::Report(name) => name.fmt(f),
+            Subject::Log(name) => name.fmt(f),
         }
     }
 }

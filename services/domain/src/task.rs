@@ -257,7 +257,9 @@ impl Fold for Task {
                 assignment::evolve(&mut task.assignments, event, recorded);
                 Some(task)
             }
-            Event::Document(_) | Event::Agency(_) | Event::Cycle(_) | Event::Report(_) => state,
+            Event::Document(_) | Event::Agency(_) | Event::Cycle(_) | Event::Report(_) | Event::Log(_) => {
+                state
+            }
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::agency::{Agency, Bearers};
 use crate::cycle::{Cycle, Obligation};
 use crate::document::Document;
 use crate::event::Recorded;
-use crate::name::{AgencyId, AssignmentId, CycleId, DocumentId, ObligationId, ReportId, TaskId};
+use crate::log::Lineage;
+use crate::name::{AgencyId, AssignmentId, CycleId, DocumentId, LogId, ObligationId, ReportId, TaskId};
 use crate::rejection::{Reason, Rejection};
 use crate::report::Report;
 use crate::subject::Subject;
@@ -31,6 +32,7 @@ enum State {
     Cycle(Option<Cycle>),
     Obligation(Option<Obligation>),
     Report(Option<Box<Report>>),
+    Log(Option<Lineage>),
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +76,7 @@ impl World {
             Subject::Cycle(_) => State::Cycle(None),
             Subject::Obligation(_) => State::Obligation(None),
             Subject::Report(_) => State::Report(None),
+            Subject::Log(_) => State::Log(None),
         };
         self.subjects.entry(subject).or_insert(Folded { state, last: 0 });
     }
@@ -218,6 +221,15 @@ impl World {
         self.find_report(id).ok_or_else(|| absent(Reason::ReportNotFound, id))
     }
 
+    /// The log, if an event tells of it.
+    pub fn log(&self, id: &LogId) -> Result<&Lineage, Rejection> {
+        let state = match self.state(&Subject::Log(id.clone())) {
+            State::Log(state) => state.as_ref(),
+            _ => None,
+        };
+        state.ok_or_else(|| absent(Reason::EpochNotFound, id))
+    }
+
     /// # Panics
     /// If a rule asks for a subject that it did not declare: its condition would miss it. A bug that the
     /// rule's first test meets.
@@ -246,6 +258,7 @@ impl State {
             State::Report(state) => {
                 *state = Report::evolve(state.take().map(|s| *s), recorded).map(Box::new);
             }
+            State::Log(state) => *state = Lineage::evolve(state.take(), recorded),
         }
     }
 }

@@ -10,6 +10,7 @@ mod cycle;
 mod document;
 mod event;
 mod migrate;
+mod moving;
 mod names;
 mod query;
 mod report;
@@ -26,6 +27,7 @@ pub(crate) use client::ClientArgs;
 pub(crate) use client::ROLES;
 pub(crate) use event::{EventCommand, Follow, Listing};
 pub(crate) use migrate::{MigrateAction, MigrateArgs};
+pub(crate) use moving::{BackupArgs, ExportArgs, LoadArgs, RestoreArgs};
 pub use serve::Service;
 pub(crate) use serve::{DEFAULT_LISTEN, LogFormat, RebuildArgs, ServeArgs};
 
@@ -56,6 +58,14 @@ pub(crate) enum Command {
     Rebuild(RebuildArgs),
     /// Bring the schema of a Postgres database up to date
     Migrate(MigrateArgs),
+    /// 导出: write the log to a folder, to be loaded elsewhere or checked
+    Export(ExportArgs),
+    /// 载入: make a log of an export, on SQLite or on Postgres
+    Load(LoadArgs),
+    /// 备份: copy the log of a folder into one file, while its server runs
+    Backup(BackupArgs),
+    /// 恢复: go on from a backup, in a new epoch
+    Restore(RestoreArgs),
     /// 导入: check a seed and send its commands
     Import(ImportArgs),
     /// Ask the services

@@ -131,6 +131,7 @@ impl From<OpenError> for Failure {
             OpenError::Address(_) => Exit::Usage,
             OpenError::NewerSchema { .. }
             | OpenError::OlderSchema { .. }
+            | OpenError::HalfLoaded
             | OpenError::NotALog(_)
             | OpenError::OldServer { .. }
             | OpenError::NotDurable(_)

@@ -10,13 +10,18 @@
 //! allowed, 5 conflict or precondition, 6 unavailable, 7 verification failed.
 
 mod args;
+mod backup;
 mod client;
+mod export;
 mod failure;
 mod i18n;
 mod import;
+mod load;
 mod migrate;
+mod moving;
 mod output;
 mod rebuild;
+mod restore;
 mod run;
 mod serve;
 pub mod server;

@@ -80,6 +80,13 @@ impl Engine {
         }
     }
 
+    pub(crate) async fn is_sealed(&self) -> Result<bool, ReadError> {
+        match self {
+            Self::Sqlite(store) => Ok(store.is_sealed()),
+            Self::Postgres(store) => store.is_sealed().await,
+        }
+    }
+
     /// The head as far as it is known here: at or below what is committed.
     pub(crate) fn watch(&self) -> watch::Receiver<Position> {
         match self {

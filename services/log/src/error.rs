@@ -38,6 +38,9 @@ pub enum OpenError {
         /// What this version needs.
         known: i64,
     },
+    /// A load of an export into it was broken off.
+    #[error("the log is half loaded: repeat duban load")]
+    HalfLoaded,
     /// It is a database of something else.
     #[error("{0} is not a duban log")]
     NotALog(PathBuf),

@@ -87,6 +87,7 @@ pub mod feed;
 mod folds;
 pub mod follower;
 mod log;
+pub mod moving;
 mod postgres;
 pub mod request;
 mod sqlite;

@@ -8,7 +8,7 @@ use duban_domain::{Position, Recorded, Tag, Timestamp, World};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX, StoredReceipt};
+use crate::append::{Append, Appended, Fingerprint, LogIdentity, Origin, QUEUE_MAX, StoredReceipt};
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
 use crate::engine::{Bounds, Engine, Location};
 use crate::error::{AppendError, OpenError, ReadError};
@@ -126,6 +126,11 @@ impl Log {
         self.inner.engine.identity()
     }
 
+    /// Whether the log has ended: it was sealed when it moved elsewhere. It may be read, never appended to.
+    pub async fn is_sealed(&self) -> Result<bool, ReadError> {
+        self.inner.engine.is_sealed().await
+    }
+
     /// The log's clock.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
@@ -232,7 +237,28 @@ impl Log {
 
     /// Appends, conditionally, once. Answers when the events are durable.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
-        self.inner.engine.append(append).await
+        let Origin { caller, request_id, .. } = &append.origin;
+        let (principal, request_id, fingerprint) =
+            (caller.principal.clone(), *request_id, append.fingerprint);
+        match self.inner.engine.append(append).await {
+            Err(AppendError::Sealed) => self.answered(principal.as_str(), request_id, fingerprint).await,
+            answer => answer,
+        }
+    }
+
+    /// What a sealed log says: a retry gets its first answer, anything else is refused.
+    async fn answered(
+        &self,
+        principal: &str,
+        request_id: Uuid,
+        fingerprint: Fingerprint,
+    ) -> Result<Appended, AppendError> {
+        let found = self.receipt(principal, request_id).await;
+        match found.map_err(|_| AppendError::Unavailable(None))? {
+            Some(stored) if stored.fingerprint == fingerprint => Ok(Appended::Before(stored.receipt)),
+            Some(_) => Err(AppendError::RequestIdReused),
+            None => Err(AppendError::Sealed),
+        }
     }
 
     /// All events after `after`, then each as it comes.

@@ -72,7 +72,7 @@ async fn a_newer_schema_is_refused() {
     tamper(&f, "PRAGMA user_version = 1000").await;
     let refused = Log::open(LogOptions::new(f.folder.path())).await.err().unwrap();
     assert!(matches!(refused, OpenError::NewerSchema { found: 1000, .. }), "{refused}");
-    tamper(&f, "PRAGMA user_version = 1").await;
+    tamper(&f, "PRAGMA user_version = 2").await;
     f.reopen().await;
 }
 

@@ -157,9 +157,12 @@ fn gives_work(event: &Event) -> bool {
             | CycleEvent::ObligationWaived { .. }
             | CycleEvent::ObligationMissed { .. } => false,
         },
-        Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Assignment(_) | Event::Report(_) => {
-            false
-        }
+        Event::Document(_)
+        | Event::Agency(_)
+        | Event::Task(_)
+        | Event::Assignment(_)
+        | Event::Report(_)
+        | Event::Log(_) => false,
     }
 }
 
@@ -217,6 +220,10 @@ impl Desk {
 
     /// Does all that is to do, whatever part of it fails; then when there will be more, as far as is known.
     async fn turn(&self) -> Result<Option<Timestamp>, CalendarError> {
+        if self.log.is_sealed().await? {
+            // It has ended: what is due is opened and recorded where it went.
+            return Ok(None);
+        }
         let _turn = self.turn.lock().await;
         let opened = self.open_obligations().await;
         let next = self.record_silence().await;

@@ -147,6 +147,7 @@ fn resource_type(name: &str) -> &'static str {
         Some("cycles") => "cycle",
         Some("obligations") => "obligation",
         Some("reports") => "report",
+        Some("logs") => "log",
         _ => "resource",
     }
 }
@@ -219,6 +220,7 @@ mod tests {
                 }
                 Code::Unavailable => details.retry_info().is_some(),
                 Code::AlreadyExists => details.resource_info().is_some(),
+                Code::FailedPrecondition => details.precondition_failure().is_some(),
                 Code::DataLoss => details.error_info().unwrap().metadata["position"] == "7",
                 _ => true,
             };

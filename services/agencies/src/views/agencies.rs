@@ -48,7 +48,8 @@ impl Resource for Agencies {
             | Event::Task(_)
             | Event::Assignment(_)
             | Event::Cycle(_)
-            | Event::Report(_) => vec![],
+            | Event::Report(_)
+            | Event::Log(_) => vec![],
         }
     }
 

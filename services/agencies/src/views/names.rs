@@ -49,7 +49,8 @@ impl View for AgencyNames {
             | Event::Task(_)
             | Event::Assignment(_)
             | Event::Cycle(_)
-            | Event::Report(_) => vec![],
+            | Event::Report(_)
+            | Event::Log(_) => vec![],
         }
     }
 

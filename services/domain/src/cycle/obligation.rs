@@ -100,7 +100,8 @@ impl Fold for Obligation {
             Event::Cycle(event) => obligation.settle(event, recorded),
             Event::Report(event) => obligation.answer(event, recorded),
             // Filed under other subjects.
-            Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Assignment(_) => {}
+            Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Assignment(_) | Event::Log(_) => {
+            }
         }
         Some(obligation)
     }

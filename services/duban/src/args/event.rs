@@ -134,7 +134,7 @@ pub(crate) struct Schema {
 
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct Explain {
-    /// A task, assignment, agency, document, reading, cycle, obligation or report, by its full name
+    /// A task, assignment, agency, document, reading, cycle, obligation, report or log, by its full name
     name: String,
     #[command(flatten)]
     #[serde(flatten)]

@@ -209,7 +209,21 @@ const HINTS: &[Hint] = &[
         "日志还没有到那里：duban event head",
         "the log is not that long: duban event head",
     ),
-    ("OTHER_LOG", "位置属于另一份日志：从头开始", "the position is of another log: start over"),
+    (
+        "OTHER_LOG",
+        "位置属于另一份日志或另一纪元：从头开始",
+        "the position is of another log or epoch: start over",
+    ),
+    (
+        "LOG_SEALED",
+        "日志已封存并迁往别处：向新址办理",
+        "the log was sealed and moved: ask the operator for its new home",
+    ),
+    (
+        "EPOCH_NOT_FOUND",
+        "日志仍在初始纪元，或名称有误",
+        "the log is in its first epoch, or the name is another's",
+    ),
     (
         "VIEW_STOPPED",
         "视图已停：请运维人员处理（duban rebuild）",

@@ -48,6 +48,23 @@ messages! {
     /// What to try, once the demo is there.
     DEMO: "督办服务在 http://{} 。可以试试（另开一个终端）：\n  cargo run --release -- who qh-green-21{}\n  cargo run --release -- matrix --lang zh{}\n  cargo run --release -- event follow --after 0{}",
         "duban listens on http://{}. Three things to try, in another terminal:\n  cargo run --release -- who qh-green-21{}\n  cargo run --release -- matrix --lang zh{}\n  cargo run --release -- event follow --after 0{}";
+    EXPORTING_EVENTS: "导出事件", "exporting events";
+    EXPORTING_RECEIPTS: "导出回执", "exporting receipts";
+    EXPORTED: "已导出日志 {}（纪元 {}）：{}个事件、{}份回执，存于 {}",
+        "exported log {} in epoch {}: {} events, {} receipts, to {}";
+    EXPORTED_SEALED: "原日志已封存，不再记录；请在一处、且只在一处载入",
+        "the log has ended here: load the export in one place, and in no other";
+    EXPORTED_COPY: "原日志照常记录；载入之处另起新纪元",
+        "the log goes on here: where the export is loaded, a new epoch begins";
+    LOADING_EVENTS: "载入事件", "loading events";
+    LOADING_RECEIPTS: "载入回执", "loading receipts";
+    LOADED_KEPT: "已载入日志 {}：至第{}号事件、{}份回执；沿用纪元 {}，原有位置继续有效",
+        "loaded log {} up to position {}, {} receipts; it goes on in epoch {}, and cursors of it are good";
+    LOADED_EPOCH: "已载入日志 {}：至第{}号事件、{}份回执；另起新纪元 {}，原有位置不再有效",
+        "loaded log {} up to position {}, {} receipts; a new epoch {} has begun, and older cursors are refused";
+    BACKED_UP: "已备份日志 {}：至第{}号事件，存于 {}", "backed up log {} up to position {}, to {}";
+    RESTORED: "已恢复日志 {}；新纪元 {} 自第{}号事件开始，原有位置不再有效",
+        "restored log {}; a new epoch {} has begun with event {}, and older cursors are refused";
     IMPORTED: "已导入 {}：{}条命令，新记录{}条，早已记录{}条",
         "imported {}: {} commands, {} recorded now, {} there already";
 }

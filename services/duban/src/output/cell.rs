@@ -12,7 +12,7 @@ pub(super) const IN_RECORD: usize = 160;
 /// The most lines of a text that a record shows.
 const LINES_MAX: usize = 40;
 /// The fields that are resource names one level down in a table only by their ids.
-const COLLECTIONS: [&str; 10] = [
+const COLLECTIONS: [&str; 11] = [
     "documents",
     "anomalies",
     "readings",
@@ -23,6 +23,7 @@ const COLLECTIONS: [&str; 10] = [
     "cycles",
     "obligations",
     "reports",
+    "logs",
 ];
 
 /// In a column: on one line, names by their ids, cut at a width.

@@ -8,8 +8,10 @@
 //! The tables belong to a role that migrates (`duban migrate`); the role that serves may only read them and
 //! call the functions.
 
+mod copy;
 mod head;
 mod listen;
+pub(crate) mod moving;
 mod reader;
 mod schema;
 mod self_test;

@@ -145,7 +145,8 @@ fn page_of(rows: &[PgRow], up_to: Position, bounds: Bounds) -> Result<Page, Read
     Ok(Page { events, through })
 }
 
-fn receipt_of(row: &PgRow) -> Result<StoredReceipt, sqlx::Error> {
+/// `fingerprint, first_position, last_position, recorded_at` at the head of a row.
+pub(super) fn receipt_of(row: &PgRow) -> Result<StoredReceipt, sqlx::Error> {
     let damaged = |what: &str| sqlx::Error::Decode(format!("a receipt has no valid {what}").into());
     let fingerprint =
         <[u8; 32]>::try_from(row.try_get::<&[u8], _>(0)?).map_err(|_| damaged("fingerprint"))?;

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Row as _, SqlSafeStr as _};
 use uuid::Uuid;
 
+use super::moving::loading;
 use super::options;
 use crate::append::LogIdentity;
 use crate::error::OpenError;
@@ -15,8 +16,10 @@ const SCHEMA: &str = "duban_log";
 /// Where it is written down which migrations were applied.
 const TABLE: &str = "duban_log.migrations";
 /// In order: version, what it does, how. One that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "the log, append-only by privilege and by trigger", include_str!("migrations/0001_log.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "the log, append-only by privilege and by trigger", include_str!("migrations/0001_log.sql")),
+    (2, "a log may move in", include_str!("migrations/0002_moving.sql")),
+];
 /// The functions that the role that serves may call.
 const FUNCTIONS: &str = "duban_log.append_batch, duban_log.settle, duban_log.extend, duban_log.self_test";
 /// What must hold for a commit to be durable: the setting and the value that is refused.
@@ -153,6 +156,24 @@ async fn examine_by(connection: &mut PgConnection) -> Result<LogIdentity, OpenEr
             return Err(OpenError::NotDurable(setting));
         }
     }
+    is_current(connection).await?;
+    powers(connection).await?;
+    if loading(connection).await?.is_some() {
+        return Err(OpenError::HalfLoaded);
+    }
+    identity(connection).await
+}
+
+/// Which log it is: the last row, since each epoch adds one.
+pub(super) async fn identity(connection: &mut PgConnection) -> Result<LogIdentity, OpenError> {
+    let row = sqlx::query("SELECT log, epoch FROM duban_log.identity ORDER BY sequence DESC LIMIT 1")
+        .fetch_one(connection)
+        .await?;
+    Ok(LogIdentity { log: row.try_get::<Uuid, _>(0)?, epoch: row.try_get::<Uuid, _>(1)? })
+}
+
+/// Checks that the schema is there, for this role too, and of the version that this program knows.
+pub(super) async fn is_current(connection: &mut PgConnection) -> Result<(), OpenError> {
     let known = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
     let sql =
         "SELECT has_schema_privilege('duban_log', 'USAGE') WHERE to_regnamespace('duban_log') IS NOT NULL";
@@ -162,15 +183,10 @@ async fn examine_by(connection: &mut PgConnection) -> Result<LogIdentity, OpenEr
         Some(true) => {}
     }
     match applied(connection).await?.into_iter().max().unwrap_or(0) {
-        found if found > known => return Err(OpenError::NewerSchema { found, known }),
-        found if found < known => return Err(OpenError::OlderSchema { found, known }),
-        _ => {}
+        found if found > known => Err(OpenError::NewerSchema { found, known }),
+        found if found < known => Err(OpenError::OlderSchema { found, known }),
+        _ => Ok(()),
     }
-    powers(connection).await?;
-    let row = sqlx::query("SELECT log, epoch FROM duban_log.identity ORDER BY sequence DESC LIMIT 1")
-        .fetch_one(connection)
-        .await?;
-    Ok(LogIdentity { log: row.try_get::<Uuid, _>(0)?, epoch: row.try_get::<Uuid, _>(1)? })
 }
 
 /// The role that serves must be able to append through the function, and in no other way.

@@ -146,6 +146,11 @@ impl Store {
         Ok(again(ask).await?)
     }
 
+    pub(crate) async fn is_sealed(&self) -> Result<bool, ReadError> {
+        let ask = || sqlx::query_scalar("SELECT sealed FROM duban_log.head").fetch_one(&self.pool);
+        Ok(again(ask).await?)
+    }
+
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let writer = lock(&self.writer).clone().ok_or(AppendError::Unavailable(None))?;
         writer.append(append).await

@@ -38,7 +38,7 @@ mod answer {
 }
 
 /// What the function raises when the log is sealed.
-const SEALED: &str = "DB003";
+pub(super) const SEALED: &str = "DB003";
 
 type Answer = oneshot::Sender<Result<Appended, AppendError>>;
 
@@ -203,7 +203,7 @@ fn take_batch<A: AsRef<Append>, T>(waiting: &mut VecDeque<(A, T)>) -> Vec<(A, T)
 }
 
 /// Calls the function. The answer comes with the end of its transaction: what it says is committed.
-async fn call(
+pub(super) async fn call(
     connection: &mut PgConnection,
     epoch: Uuid,
     now: i64,
@@ -278,6 +278,6 @@ fn answers_of(
     Ok((unsigned(row.try_get(0)?), (0..appends).map(answer).collect::<Result<_, sqlx::Error>>()?))
 }
 
-fn code_of(error: &sqlx::Error) -> Option<String> {
+pub(super) fn code_of(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned())
 }

@@ -5,6 +5,7 @@
 //! by a head needs no transaction.
 
 mod insert;
+pub(crate) mod moving;
 mod plan;
 mod reader;
 mod schema;
@@ -23,7 +24,7 @@ use sqlx::{ConnectOptions, Connection};
 
 pub(crate) use insert::{Bound, Insert};
 use reader::{Reader, last};
-use schema::prepare;
+use schema::{is_sealed, prepare};
 pub(crate) use store::Store;
 use writer::{Writer, WriterOptions};
 
@@ -104,6 +105,22 @@ impl Database {
             .row_buffer_size(ROW_BUFFER)
             .disable_statement_logging();
         Self { options }
+    }
+
+    /// An existing file, to be read as it is: not even its journal is changed.
+    pub(crate) fn untouched(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .row_buffer_size(ROW_BUFFER)
+            .disable_statement_logging();
+        Self { options }
+    }
+
+    /// An existing file that nobody else has open: no write-ahead log beside it.
+    pub(crate) fn alone(path: &Path) -> Self {
+        let Self { options } = Self::at(path, SqliteSynchronous::Full);
+        Self { options: options.create_if_missing(false).journal_mode(SqliteJournalMode::Delete) }
     }
 
     /// The connection that writes.

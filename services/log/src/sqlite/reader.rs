@@ -30,6 +30,7 @@ macro_rules! receipt_columns {
         "request_id, principal, fingerprint, first_position, last_position, recorded_at"
     };
 }
+pub(super) use receipt_columns;
 
 /// The connections that read.
 #[derive(Debug, Clone)]
@@ -40,6 +41,10 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(pool: SqlitePool) -> Self {
         Self { pool }
+    }
+
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     pub(crate) async fn close(&self) {
@@ -196,7 +201,7 @@ pub(crate) async fn known(
     Ok(known)
 }
 
-fn receipt_of(row: &SqliteRow) -> Result<(RequestKey, StoredReceipt), sqlx::Error> {
+pub(super) fn receipt_of(row: &SqliteRow) -> Result<(RequestKey, StoredReceipt), sqlx::Error> {
     let damaged = |what: &str| sqlx::Error::Decode(format!("a receipt has no valid {what}").into());
     let request_id = Uuid::from_slice(row.try_get(0)?).map_err(|_| damaged("request id"))?;
     let fingerprint =

@@ -11,7 +11,7 @@ use crate::clock::Ids;
 use crate::error::OpenError;
 
 /// The version that this program writes, in SQLite's `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Marks the file as ours, in SQLite's `application_id`: "duba".
 const APPLICATION: i64 = 0x6475_6261;
 
@@ -67,6 +67,28 @@ CREATE TRIGGER events_filed AFTER INSERT ON events
 BEGIN INSERT OR ROLLBACK INTO event_tags (tag, position) SELECT value ->> 0, NEW.position FROM json_each(NEW.tags); END;
 ";
 
+/// What version 2 added, for logs that move. A row in `seal` ends the log: nothing is recorded in it any more. A
+/// row in `loading` says that a load is under way, of the export whose digest it holds; no identity is written
+/// until it is done.
+const MOVING: &str = "
+CREATE TABLE seal (
+    sequence INTEGER PRIMARY KEY CHECK (sequence = 1),
+    position INTEGER NOT NULL,
+    sealed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE loading (
+    sequence INTEGER PRIMARY KEY CHECK (sequence = 1),
+    export BLOB NOT NULL CHECK (length(export) = 32)
+) STRICT;
+
+CREATE TRIGGER events_sealed BEFORE INSERT ON events WHEN EXISTS (SELECT 1 FROM seal)
+BEGIN SELECT RAISE(ROLLBACK, 'the log is sealed'); END;
+
+CREATE TRIGGER receipts_sealed BEFORE INSERT ON receipts WHEN EXISTS (SELECT 1 FROM seal)
+BEGIN SELECT RAISE(ROLLBACK, 'the log is sealed'); END;
+";
+
 /// Refuses to change or remove a row, for any reason.
 fn append_only(table: &str) -> String {
     let refuse = |what: &str| {
@@ -86,38 +108,88 @@ pub(crate) async fn prepare(
 ) -> Result<LogIdentity, OpenError> {
     // A crash in here leaves either nothing or everything: it is one transaction.
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *tx).await?;
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *tx).await?;
-    let tables: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&mut *tx).await?;
-    match (application, found) {
-        (0, 0) if tables == 0 => {
-            let script: String = ["identity", "events", "event_tags", "receipts"].map(append_only).concat();
-            sqlx::raw_sql(TABLES).execute(&mut *tx).await?;
-            sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;
-            let mark = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *tx).await?;
-            sqlx::query("INSERT INTO identity (sequence, log, epoch) VALUES (1, $1, $2)")
-                .bind(ids.identity().as_bytes().to_vec())
-                .bind(ids.identity().as_bytes().to_vec())
-                .execute(&mut *tx)
-                .await?;
-        }
-        (APPLICATION, VERSION) => {}
-        (APPLICATION, found) if found > VERSION => {
-            return Err(OpenError::NewerSchema { found, known: VERSION });
-        }
-        _ => return Err(OpenError::NotALog(path.to_owned())),
+    if tables(&mut tx, path).await? {
+        identify(&mut tx, LogIdentity { log: ids.identity(), epoch: ids.identity() }).await?;
     }
-    let row = sqlx::query("SELECT log, epoch FROM identity ORDER BY sequence DESC LIMIT 1")
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or_else(|| OpenError::NotALog(path.to_owned()))?;
-    let uuid = |column: usize| {
-        let bytes: Vec<u8> = row.try_get(column)?;
-        Uuid::from_slice(&bytes).map_err(|_| OpenError::NotALog(path.to_owned()))
-    };
-    let identity = LogIdentity { log: uuid(0)?, epoch: uuid(1)? };
-    drop(row);
+    if loading(&mut tx).await?.is_some() {
+        return Err(OpenError::HalfLoaded);
+    }
+    let identity = identity(&mut tx).await?.ok_or_else(|| OpenError::NotALog(path.to_owned()))?;
     tx.commit().await?;
     Ok(identity)
+}
+
+/// Makes the tables where there are none, and brings those of an older version up to date. Whether they were
+/// made now: then there is no identity yet.
+pub(crate) async fn tables(connection: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
+    let version = match version(connection, path).await? {
+        Some(VERSION) => return Ok(false),
+        older => older.unwrap_or(0),
+    };
+    if version < 1 {
+        let script: String = ["identity", "events", "event_tags", "receipts"].map(append_only).concat();
+        sqlx::raw_sql(TABLES).execute(&mut *connection).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *connection).await?;
+    }
+    if version < 2 {
+        sqlx::raw_sql(MOVING).execute(&mut *connection).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(append_only("seal"))).execute(&mut *connection).await?;
+    }
+    let mark = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *connection).await?;
+    Ok(version == 0)
+}
+
+/// The version of the tables; none in an empty file.
+pub(crate) async fn version(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<Option<i64>, OpenError> {
+    let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
+    match (application, found) {
+        (0, 0) if tables == 0 => Ok(None),
+        (APPLICATION, found) if found > VERSION => Err(OpenError::NewerSchema { found, known: VERSION }),
+        (APPLICATION, found) if found > 0 => Ok(Some(found)),
+        _ => Err(OpenError::NotALog(path.to_owned())),
+    }
+}
+
+/// Which log it is: the last row, since each epoch adds one.
+pub(crate) async fn identity(connection: &mut SqliteConnection) -> Result<Option<LogIdentity>, OpenError> {
+    let row = sqlx::query("SELECT log, epoch FROM identity ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let uuid = |column: usize| {
+        let bytes: Vec<u8> = row.try_get(column)?;
+        Uuid::from_slice(&bytes).map_err(|error| sqlx::Error::Decode(error.into()))
+    };
+    Ok(Some(LogIdentity { log: uuid(0)?, epoch: uuid(1)? }))
+}
+
+/// Which log it is from now on.
+pub(crate) async fn identify(
+    connection: &mut SqliteConnection,
+    identity: LogIdentity,
+) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO identity (sequence, log, epoch)
+               SELECT COALESCE(MAX(sequence), 0) + 1, $1, $2 FROM identity";
+    let query =
+        sqlx::query(sql).bind(identity.log.as_bytes().to_vec()).bind(identity.epoch.as_bytes().to_vec());
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// The digest of the export that is being loaded, if one is.
+pub(crate) async fn loading(connection: &mut SqliteConnection) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT export FROM loading").fetch_optional(connection).await
+}
+
+/// Whether the log has ended.
+pub(crate) async fn is_sealed(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let row: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM seal)").fetch_one(connection).await?;
+    Ok(row == 1)
 }

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteSynchronous};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Database, Folder, Reader, Writer, WriterOptions, last, prepare};
+use super::{Database, Folder, Reader, Writer, WriterOptions, is_sealed, last, prepare};
 use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::log::{LogOptions, lock};
@@ -17,6 +17,8 @@ use crate::log::{LogOptions, lock};
 /// The log of one folder.
 pub(crate) struct Store {
     identity: LogIdentity,
+    /// Only who owns the folder seals its log, so this stays as it was found.
+    sealed: bool,
     head: watch::Receiver<Position>,
     reader: Reader,
     /// Taken when the log closes, which ends the committer.
@@ -33,6 +35,7 @@ impl Store {
         let database = Database::at(&path, SqliteSynchronous::Full);
         let mut connection = database.writer().await?;
         let identity = prepare(&mut connection, &path, &*options.ids).await?;
+        let sealed = is_sealed(&mut connection).await?;
         let (last, _) = last(&mut connection).await?;
         let (publish, head) = watch::channel(last);
         let reader = Reader::new(database.readers(options.readers.max(1)).await?);
@@ -46,6 +49,7 @@ impl Store {
         });
         Ok(Self {
             identity,
+            sealed,
             head,
             reader,
             writer: Mutex::new(Some(Arc::new(writer))),
@@ -72,6 +76,10 @@ impl Store {
         self.identity
     }
 
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<Position> {
         self.head.clone()
     }
@@ -90,6 +98,9 @@ impl Store {
     }
 
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        if self.sealed {
+            return Err(AppendError::Sealed);
+        }
         let writer = lock(&self.writer).clone().ok_or(AppendError::Unavailable(None))?;
         writer.append(append).await
     }

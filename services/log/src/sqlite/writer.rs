@@ -193,7 +193,7 @@ impl Batch {
 }
 
 /// Reads all that the plan of a batch depends on.
-async fn know(connection: &mut SqliteConnection, batch: &[Append]) -> Result<Known, sqlx::Error> {
+pub(super) async fn know(connection: &mut SqliteConnection, batch: &[Append]) -> Result<Known, sqlx::Error> {
     let mut tags: HashSet<&Tag> = HashSet::new();
     for append in batch {
         tags.extend(append.condition.read.iter().map(|(tag, _)| tag));
@@ -204,22 +204,29 @@ async fn know(connection: &mut SqliteConnection, batch: &[Append]) -> Result<Kno
     reader::known(connection, &requests, &tags).await
 }
 
+/// The table of events and what a row binds, in order.
+pub(super) const EVENTS: &str = "events (position, id, type, recorded_at, effective_on, actor, role, agency, \
+                                 request_id, correlation, causation, trace_id, nonce, tags, body)";
+/// The table of receipts and what a row binds, in order.
+pub(super) const RECEIPTS: &str =
+    "receipts (request_id, principal, fingerprint, first_position, last_position, recorded_at)";
+
 /// The statements that write.
-struct Inserts {
+pub(super) struct Inserts {
     events: Insert,
     receipts: Insert,
 }
 
 impl Inserts {
-    fn new() -> Self {
-        let events = "events (position, id, type, recorded_at, effective_on, actor, role, agency, request_id, \
-                      correlation, causation, trace_id, nonce, tags, body)";
-        let receipts =
-            "receipts (request_id, principal, fingerprint, first_position, last_position, recorded_at)";
-        Self { events: Insert::into(events, 15), receipts: Insert::into(receipts, 6) }
+    pub(super) fn new() -> Self {
+        Self { events: Insert::into(EVENTS, 15), receipts: Insert::into(RECEIPTS, 6) }
     }
 
-    async fn write(&self, connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    pub(super) async fn write(
+        &self,
+        connection: &mut SqliteConnection,
+        plan: &Plan<'_>,
+    ) -> Result<(), sqlx::Error> {
         let at = plan.recorded_at;
         self.events.rows(connection, &plan.events, |query, placed| bind_event(query, placed, at)).await?;
         self.receipts

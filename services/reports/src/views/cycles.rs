@@ -60,7 +60,8 @@ impl Resource for Cycles {
             | Event::Agency(_)
             | Event::Task(_)
             | Event::Assignment(_)
-            | Event::Report(_) => vec![],
+            | Event::Report(_)
+            | Event::Log(_) => vec![],
         }
     }
 

@@ -24,7 +24,12 @@ impl View for DutyHolders {
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Assignment(event) => leads(event),
-            Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Cycle(_) | Event::Report(_) => {
+            Event::Document(_)
+            | Event::Agency(_)
+            | Event::Task(_)
+            | Event::Cycle(_)
+            | Event::Report(_)
+            | Event::Log(_) => {
                 vec![]
             }
         }

@@ -52,7 +52,9 @@ impl Resource for Obligations {
         let subjects = match &recorded.event {
             Event::Cycle(event) => event.subjects(),
             Event::Report(event) => event.subjects(),
-            Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Assignment(_) => vec![],
+            Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Assignment(_) | Event::Log(_) => {
+                vec![]
+            }
         };
         let name = |subject| match subject {
             Subject::Obligation(name) => Some(name.to_string()),

@@ -49,7 +49,8 @@ impl Resource for Reports {
             | Event::Agency(_)
             | Event::Task(_)
             | Event::Assignment(_)
-            | Event::Cycle(_) => vec![],
+            | Event::Cycle(_)
+            | Event::Log(_) => vec![],
         }
     }
 

@@ -147,7 +147,7 @@ fn resource_of(event: &Event) -> String {
             (None, []) => None,
         },
         Event::Assignment(event) => event.assignments().first().map(ToString::to_string),
-        Event::Agency(_) | Event::Task(_) | Event::Cycle(_) | Event::Report(_) => None,
+        Event::Agency(_) | Event::Task(_) | Event::Cycle(_) | Event::Report(_) | Event::Log(_) => None,
     };
     part.or_else(|| event.subjects().first().map(ToString::to_string)).unwrap_or_default()
 }

@@ -57,8 +57,11 @@ fn named(event: &Event) -> Option<(String, String, Option<duban_domain::Date>)> 
             | AgencyEvent::Amended { .. }
             | AgencyEvent::Dissolved { .. } => None,
         },
-        Event::Document(_) | Event::Task(_) | Event::Assignment(_) | Event::Cycle(_) | Event::Report(_) => {
-            None
-        }
+        Event::Document(_)
+        | Event::Task(_)
+        | Event::Assignment(_)
+        | Event::Cycle(_)
+        | Event::Report(_)
+        | Event::Log(_) => None,
     }
 }

@@ -45,7 +45,12 @@ impl Resource for Assignments {
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Assignment(event) => event.assignments().into_iter().map(ToString::to_string).collect(),
-            Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Cycle(_) | Event::Report(_) => {
+            Event::Document(_)
+            | Event::Agency(_)
+            | Event::Task(_)
+            | Event::Cycle(_)
+            | Event::Report(_)
+            | Event::Log(_) => {
                 vec![]
             }
         }

@@ -74,7 +74,8 @@ impl View for Completion {
             | Event::Agency(_)
             | Event::Assignment(_)
             | Event::Cycle(_)
-            | Event::Report(_) => vec![],
+            | Event::Report(_)
+            | Event::Log(_) => vec![],
         }
     }
 

@@ -44,7 +44,12 @@ impl Resource for Documents {
         match &recorded.event {
             // Also what happens to its anomalies and readings: its etag is theirs.
             Event::Document(event) => vec![event.document().to_string()],
-            Event::Agency(_) | Event::Task(_) | Event::Assignment(_) | Event::Cycle(_) | Event::Report(_) => {
+            Event::Agency(_)
+            | Event::Task(_)
+            | Event::Assignment(_)
+            | Event::Cycle(_)
+            | Event::Report(_)
+            | Event::Log(_) => {
                 vec![]
             }
         }
@@ -89,7 +94,12 @@ impl Resource for Anomalies {
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Document(event) => event.anomalies().iter().map(ToString::to_string).collect(),
-            Event::Agency(_) | Event::Task(_) | Event::Assignment(_) | Event::Cycle(_) | Event::Report(_) => {
+            Event::Agency(_)
+            | Event::Task(_)
+            | Event::Assignment(_)
+            | Event::Cycle(_)
+            | Event::Report(_)
+            | Event::Log(_) => {
                 vec![]
             }
         }
@@ -148,7 +158,12 @@ impl Resource for Readings {
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Document(event) => event.reading().iter().map(ToString::to_string).collect(),
-            Event::Agency(_) | Event::Task(_) | Event::Assignment(_) | Event::Cycle(_) | Event::Report(_) => {
+            Event::Agency(_)
+            | Event::Task(_)
+            | Event::Assignment(_)
+            | Event::Cycle(_)
+            | Event::Report(_)
+            | Event::Log(_) => {
                 vec![]
             }
         }

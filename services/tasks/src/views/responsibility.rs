@@ -60,7 +60,12 @@ impl View for Responsibility {
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Assignment(event) => event.assignments().into_iter().map(ToString::to_string).collect(),
-            Event::Document(_) | Event::Agency(_) | Event::Task(_) | Event::Cycle(_) | Event::Report(_) => {
+            Event::Document(_)
+            | Event::Agency(_)
+            | Event::Task(_)
+            | Event::Cycle(_)
+            | Event::Report(_)
+            | Event::Log(_) => {
                 vec![]
             }
         }

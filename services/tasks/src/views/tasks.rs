@@ -57,7 +57,8 @@ impl Resource for Tasks {
             | Event::Document(_)
             | Event::Agency(_)
             | Event::Cycle(_)
-            | Event::Report(_) => vec![],
+            | Event::Report(_)
+            | Event::Log(_) => vec![],
         }
     }
 
