@@ -18,6 +18,7 @@ mod foreign_client;
 mod import;
 mod invariants;
 mod life;
+mod moving;
 mod retries;
 mod subscribe;
 mod support;

@@ -18,6 +18,7 @@ mod errors;
 mod invariants;
 mod life;
 mod migrate;
+mod moving;
 mod processes;
 mod retries;
 mod subscribe;

@@ -57,8 +57,9 @@ async fn an_export_goes_on_where_it_was_killed() {
         }
         kills += 1;
         // Killed once more on the way, and then left alone.
-        killed_export(&f, &exported, 2).await;
-        assert!(matches!(Home::new().load(&f, &exported).await, Err(MoveError::Incomplete(_))));
+        if killed_export(&f, &exported, 2).await {
+            assert!(matches!(Home::new().load(&f, &exported).await, Err(MoveError::Incomplete(_))));
+        }
         exported.export(&f).await.unwrap();
         assert_eq!(files(&exported.path()), expected, "killed at step {n}");
     }
@@ -134,8 +135,9 @@ async fn a_load_goes_on_where_it_was_killed_and_is_not_served_before() {
             export(ExportOptions::new(super::scene::at(home.folder.path()), other.path()), |_| {}).await;
         assert!(matches!(half, Err(MoveError::Open(OpenError::HalfLoaded))));
         assert!(matches!(home.load(&f, &other).await, Err(MoveError::OtherLoad)));
-        killed_load(&f, &exported, &home, 2).await;
-        home.load(&f, &exported).await.unwrap();
+        if killed_load(&f, &exported, &home, 2).await {
+            home.load(&f, &exported).await.unwrap();
+        }
         let log = home.open(&f).await.unwrap();
         let mut after = contents(&log).await;
         after.events.pop();
