@@ -19,6 +19,7 @@ mod import;
 mod invariants;
 mod life;
 mod moving;
+mod operations;
 mod retries;
 mod subscribe;
 mod support;

@@ -19,7 +19,7 @@ fn said(output: &Output) -> (Option<i32>, String) {
 async fn the_schema_is_made_by_its_owner_and_never_by_a_server() {
     let Some(database) = Database::empty().await else { return };
     let (owner, app) = (database.owner(), database.app());
-    let (code, text) = said(&duban(&["serve", "--listen", "127.0.0.1:0", "--log", &app]));
+    let (code, text) = said(&duban(&["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--log", &app]));
     assert_eq!(code, Some(5), "{text}");
     assert!(text.contains("run duban migrate up"), "{text}");
 
@@ -32,7 +32,7 @@ async fn the_schema_is_made_by_its_owner_and_never_by_a_server() {
     let (code, text) = said(&duban(&["migrate", "--log", &owner, "up", "--app-role", APP]));
     assert!(code == Some(0) && text.contains("\"applied\":true"), "{text}");
 
-    let (code, text) = said(&duban(&["serve", "--listen", "127.0.0.1:0", "--log", &owner]));
+    let (code, text) = said(&duban(&["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--log", &owner]));
     assert_eq!(code, Some(5), "the owner could write past the functions: {text}");
     let (code, text) = said(&duban(&["migrate", "--log", &app, "up"]));
     assert!(code.is_some_and(|code| code != 0), "the role that serves can't migrate: {text}");

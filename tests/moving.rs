@@ -296,7 +296,8 @@ async fn killed_in_the_middle_both_ways_it_goes_on() {
     }
     if kills > 0 && matches!(home, Place::Folder(_)) && home.folder().join("log.db").exists() {
         let [flag, place] = home.flags();
-        let (code, said) = refused(&duban(&["serve", "--listen", "127.0.0.1:0", &flag, &place]));
+        let (code, said) =
+            refused(&duban(&["serve", "--listen", "127.0.0.1:0", "--admin", "off", &flag, &place]));
         assert!(code == Some(5) && said.contains("half loaded"), "a half-loaded log is not served: {said}");
     }
     // Who was killed may not have been missed yet.

@@ -10,6 +10,7 @@
 /// The engine that this program tests.
 const ENGINE: support::Engine = support::Engine::Postgres;
 
+mod away;
 mod bad_input;
 mod both_engines;
 mod concurrency;
@@ -19,6 +20,7 @@ mod invariants;
 mod life;
 mod migrate;
 mod moving;
+mod operations;
 mod processes;
 mod retries;
 mod subscribe;

@@ -1,10 +1,12 @@
-//! Traces: the caller's W3C context goes into the event, and the span of the call goes out over OTLP.
+//! Traces: the caller's W3C context goes into the event, and the span of the call goes out over OTLP, to a
+//! collector that may be dead.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duban_proto::agencies::v1 as agencies;
+use duban_proto::audit::v1 as audit;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -82,4 +84,40 @@ async fn told_to_stop_it_drains_and_ends_well() {
     assert!(events(&auditor).await.is_empty());
     let ended = tokio::time::timeout(Duration::from_secs(30), server.terminate()).await;
     assert!(ended.expect("it ends").success());
+}
+
+/// Calls for some seconds while traces go to `endpoint`; then how many lines it wrote.
+async fn lines_with_collector(endpoint: &str) -> usize {
+    let place = Place::new().await;
+    let server = Process::start_with(&place, |command| {
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    })
+    .await;
+    let auditor = As::on(server.channel(), "auditor-1", "auditor", None);
+    let began = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while began.elapsed() < Duration::from_secs(12) {
+        let asked = Instant::now();
+        auditor.audit().get_head(audit::GetHeadRequest {}).await.unwrap();
+        slowest = slowest.max(asked.elapsed());
+    }
+    assert!(slowest < Duration::from_secs(2), "no call waits for the collector: {slowest:?}");
+    let told = Instant::now();
+    server.signal("TERM").await;
+    let (status, lines) = server.ended().await;
+    assert!(status.success(), "{lines:#?}");
+    assert!(told.elapsed() < Duration::from_secs(15), "it ends all the same: {:?}", told.elapsed());
+    lines.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_collector_holds_nobody_up_and_fills_no_disk() {
+    // One that refuses, and one that takes connections and never says a word.
+    let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (refused, ignored) =
+        (format!("http://{refusing}"), format!("http://{}", silent.local_addr().unwrap()));
+    let (refused, ignored) = tokio::join!(lines_with_collector(&refused), lines_with_collector(&ignored));
+    // Starting and ending take some.
+    assert!(refused < 10 && ignored < 10, "{refused} and {ignored} lines");
 }

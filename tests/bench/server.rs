@@ -28,7 +28,7 @@ impl Server {
     /// Starts one on a log and waits until it listens.
     pub async fn start(place: &Place) -> Result<Self> {
         let mut child = Command::new(DUBAN)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"])
             .args(place.flags())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -10,10 +10,13 @@ mod callers;
 mod commands;
 mod digests;
 mod engine;
+mod http;
 mod process;
 mod raw;
+mod stuck;
 mod verify;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,8 +29,10 @@ use tonic::transport::{Channel, Endpoint};
 pub use callers::As;
 pub use commands::*;
 pub use engine::{Engine, Place};
+pub use http::{get, get_with, metrics, ready};
 pub use process::Process;
 pub use raw::{Rpc, rpc, rpcs};
+pub use stuck::stuck;
 pub use verify::{events, reason_of};
 
 /// The binary under test.
@@ -114,6 +119,11 @@ impl Office {
         format!("http://{}", self.running().address)
     }
 
+    /// Where its admin port is.
+    pub fn admin(&self) -> SocketAddr {
+        self.running().admin_address.expect("it has one")
+    }
+
     /// A connection to it.
     pub fn channel(&self) -> Channel {
         self.channel.clone()
@@ -151,7 +161,8 @@ impl Office {
 
 async fn run(place: &Place, clock: &Arc<ManualClock>) -> Running {
     let clock = Arc::clone(clock);
-    start(Settings { clock, ..Settings::at(place.location()) }).await.expect("it starts")
+    let admin = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    start(Settings { clock, admin, ..Settings::at(place.location()) }).await.expect("it starts")
 }
 
 fn connect(running: &Running) -> Channel {

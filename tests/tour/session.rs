@@ -71,6 +71,7 @@ impl Session {
             .arg("serve")
             .args(words.split_whitespace())
             .env("DUBAN_LISTEN", "127.0.0.1:0")
+            .env("DUBAN_ADMIN", "127.0.0.1:0")
             .env("RUST_LOG", "warn");
         let server = Program::start(command);
         let came: Vec<String> = (0..lines).map(|_| server.line()).collect();

@@ -29,7 +29,7 @@ pub(crate) use event::{EventCommand, Follow, Listing};
 pub(crate) use migrate::{MigrateAction, MigrateArgs};
 pub(crate) use moving::{BackupArgs, ExportArgs, LoadArgs, RestoreArgs};
 pub use serve::Service;
-pub(crate) use serve::{DEFAULT_LISTEN, LogFormat, RebuildArgs, ServeArgs};
+pub(crate) use serve::{AdminAddress, DEFAULT_LISTEN, HealthyArgs, LogFormat, RebuildArgs, ServeArgs};
 
 /// What a script needs to know.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 another failure, 2 usage, 3 not found, 4 not allowed, \
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// 恢复: go on from a backup, in a new epoch
     Restore(RestoreArgs),
+    /// Ask a server on this machine whether it is ready: exit code 0 if it is
+    Healthy(HealthyArgs),
     /// 导入: check a seed and send its commands
     Import(ImportArgs),
     /// Ask the services

@@ -82,6 +82,9 @@ pub(crate) enum Failure {
     /// The output can't be written.
     #[error("the output can't be written")]
     Output(#[source] io::Error),
+    /// The server has ended, and its own log says why.
+    #[error("the log lines say why")]
+    Logged(Exit),
     /// Anything else, in words for people.
     #[error("{message}")]
     Other {
@@ -112,7 +115,7 @@ impl Failure {
             Self::Refused(refusal) | Self::Play { refusal, .. } => Exit::of(refusal.status.code()),
             Self::Closed => Exit::Ok,
             Self::Output(_) => Exit::Other,
-            Self::Other { exit, .. } => *exit,
+            Self::Logged(exit) | Self::Other { exit, .. } => *exit,
         }
     }
 
@@ -125,9 +128,11 @@ impl Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let exit = match &error {
-            OpenError::InUse(_) | OpenError::Folder(..) | OpenError::Storage(_) | OpenError::Read(_) => {
-                Exit::Unavailable
-            }
+            OpenError::InUse(_)
+            | OpenError::Folder(..)
+            | OpenError::Storage(_)
+            | OpenError::NoAnswer
+            | OpenError::Read(_) => Exit::Unavailable,
             OpenError::Address(_) => Exit::Usage,
             OpenError::NewerSchema { .. }
             | OpenError::OlderSchema { .. }

@@ -1,4 +1,4 @@
-//! The one binary of duban (督办): `serve` and `rebuild` on the server side, `import`, and a client command for
+//! The one binary of duban (督办): `serve`, `healthy` and `rebuild` on the server side, `import`, and a client command for
 //! every RPC.
 //!
 //! `args` is what can be typed, `client` how the services are called, `output` the only place that prints,
@@ -9,11 +9,15 @@
 //! 0 done, 1 another failure, 2 usage (also a request or a seed that can't be taken), 3 not found, 4 not
 //! allowed, 5 conflict or precondition, 6 unavailable, 7 verification failed.
 
+mod admin;
 mod args;
+mod away;
 mod backup;
 mod client;
+mod ending;
 mod export;
 mod failure;
+mod healthy;
 mod i18n;
 mod import;
 mod load;

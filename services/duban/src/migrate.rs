@@ -5,12 +5,13 @@ use duban_log::{Migration, Migrations};
 use serde_json::{Value, json};
 
 use crate::args::{MigrateAction, MigrateArgs};
+use crate::away::waited_for;
 use crate::failure::Failure;
 use crate::output::Printer;
 
 /// Shows the migrations, or applies what is missing.
 pub(crate) async fn run(args: MigrateArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let mut migrations = Migrations::connect(&args.log).await?;
+    let mut migrations = waited_for(|| Migrations::connect(&args.log)).await?;
     match &args.action {
         MigrateAction::Status => {}
         MigrateAction::Up { dry_run: true, .. } => {

@@ -14,7 +14,7 @@ use crate::client::{Client, Identity, schema};
 use crate::failure::{Exit, Failure};
 use crate::i18n::messages;
 use crate::output::Printer;
-use crate::{backup, export, import, load, migrate, rebuild, restore, serve};
+use crate::{backup, export, healthy, import, load, migrate, rebuild, restore, serve};
 
 /// Runs the program: parses what was typed, does it, and ends with the code for how that went.
 pub fn main() -> ExitCode {
@@ -46,6 +46,7 @@ async fn act(cli: Cli, printer: &mut Printer) -> Result<(), Failure> {
         Command::Load(load) => load::run(load, printer).await,
         Command::Backup(backup) => backup::run(backup, printer).await,
         Command::Restore(restore) => restore::run(restore, printer).await,
+        Command::Healthy(healthy) => healthy::run(healthy, printer).await,
         Command::Import(import) => {
             trace(args.verbose);
             let client = Client::of(&args)?;

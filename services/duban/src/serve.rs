@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Endpoint;
 
-use crate::args::{DEFAULT_LISTEN, ImportArgs, ServeArgs};
+use crate::args::{DEFAULT_LISTEN, ImportArgs, LogFormat, ServeArgs};
 use crate::client::Client;
+use crate::ending::Ending;
 use crate::failure::{Exit, Failure, chain};
 use crate::i18n::messages;
 use crate::import::{self, Throwaway};
@@ -23,30 +23,59 @@ const IMPORT_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) async fn run(args: ServeArgs, printer: &mut Printer) -> Result<(), Failure> {
     let telemetry = telemetry::set_up(args.log_format, args.otlp_endpoint.as_deref())
         .map_err(|error| Failure::Usage(format!("--otlp-endpoint: {error}")))?;
+    let ending = Ending::watch(args.drain_within())?;
+    let ended = serve(&args, &ending, printer).await;
+    ending.stage.is("the last traces");
+    telemetry.shut_down();
+    // Threads that block are waited for after this.
+    ending.stage.is("threads at work");
+    ended.map_err(|failure| match args.log_format {
+        LogFormat::Text => failure,
+        // Whoever reads objects reads nothing else.
+        LogFormat::Json => {
+            tracing::error!(%failure, "the server ends");
+            Failure::Logged(failure.exit())
+        }
+    })
+}
+
+async fn serve(args: &ServeArgs, ending: &Ending, printer: &mut Printer) -> Result<(), Failure> {
     let settings = Settings {
         services: args.services(),
         listen: args.listen,
+        admin: args.admin.address(),
         insecure: args.insecure,
+        drain_within: args.drain_within(),
+        stage: ending.stage.clone(),
         ..Settings::at(args.log.location())
     };
-    let running = start(settings).await.map_err(cannot_start)?;
+    let Some(started) = ending.told.run_until_cancelled(start(settings)).await else {
+        tracing::info!("told to stop before it had started");
+        return Ok(());
+    };
+    let running = started.map_err(cannot_start)?;
     tracing::info!(address = %running.address, services = ?args.services(), "listening; callers are believed on their word");
-    let stop = stop_signal()?;
-    if args.demo {
-        demo(&args.seeds, &running, printer).await?;
-    }
-    stop.await;
+    let shown = match ending.told.run_until_cancelled(demo(args, &running, printer)).await {
+        Some(Ok(())) => {
+            ending.told.cancelled().await;
+            Ok(())
+        }
+        Some(failed) => failed,
+        None => Ok(()),
+    };
     tracing::info!("draining");
     running.stop();
-    let ended = running.ended().await;
-    telemetry.shut_down();
-    ended.map_err(|error| Failure::other(chain(&error)))
+    let ended = running.ended().await.map_err(|error| Failure::other(chain(&error)));
+    shown.and(ended)
 }
 
-/// Imports every seed of the folder, then says where it listens and what to try.
-async fn demo(seeds: &Path, running: &Running, printer: &mut Printer) -> Result<(), Failure> {
+/// With `--demo`, imports every seed of the folder, then says where it listens and what to try.
+async fn demo(args: &ServeArgs, running: &Running, printer: &mut Printer) -> Result<(), Failure> {
+    if !args.demo {
+        return Ok(());
+    }
     let client = Client::within(channel(running.address)?, IMPORT_TIMEOUT);
-    for seed in folders(seeds)? {
+    for seed in folders(&args.seeds)? {
         import::run(&ImportArgs { seed, dry_run: false }, &client, throwaway(), printer).await?;
     }
     let address = running.address;
@@ -89,18 +118,6 @@ pub(crate) async fn throwaway() -> Result<Throwaway, Failure> {
 fn channel(address: SocketAddr) -> Result<tonic::transport::Channel, Failure> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"));
     endpoint.map(|endpoint| endpoint.connect_lazy()).map_err(|error| Failure::other(error.to_string()))
-}
-
-/// Done when the process is told to stop. Set up before anything is promised.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::other(format!("no signals: {error}")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 fn cannot_start(error: StartError) -> Failure {

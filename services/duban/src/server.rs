@@ -1,11 +1,13 @@
 //! One process: a log in its folder, the views that follow it, any subset of the services on one port.
 //!
 //! The order of starting is the order of need: the log, then what follows it, then who may ask. The order of
-//! stopping is the reverse: callers are turned away first, the log is closed when nobody writes any more.
+//! stopping is the reverse: callers are turned away first, the log is closed when nobody writes any more. The
+//! admin port is there before and after all of it, to say so.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use duban_log::views::Entry;
 use duban_log::{
@@ -29,6 +31,9 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::Service;
+use crate::admin::{Admin, Open};
+use crate::away::waited_for;
+use crate::ending::Stage;
 
 /// What to run, where, on which log.
 #[derive(Clone)]
@@ -37,8 +42,14 @@ pub struct Settings {
     pub services: Vec<Service>,
     /// Where to listen; port 0 lets the machine choose.
     pub listen: SocketAddr,
+    /// Where the admin port is; `None`: nowhere.
+    pub admin: Option<SocketAddr>,
     /// Listen beyond loopback although callers are believed on their word.
     pub insecure: bool,
+    /// How long calls in progress may take to end once it is told to stop.
+    pub drain_within: Duration,
+    /// Told what is waited for while it ends.
+    pub stage: Stage,
     /// Where the log and its views are.
     pub log: Location,
     /// What time it is.
@@ -60,7 +71,10 @@ impl Settings {
         Self {
             services: Service::ALL.to_vec(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: None,
             insecure: false,
+            drain_within: Duration::from_secs(10),
+            stage: Stage::default(),
             log,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
@@ -87,6 +101,8 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where its admin port is, if it has one.
+    pub admin_address: Option<SocketAddr>,
     /// Its log.
     pub log: Log,
     /// Its views.
@@ -94,6 +110,8 @@ pub struct Running {
     stop: CancellationToken,
     serving: JoinHandle<Result<(), ServeError>>,
     calendar: Option<duban_reports::Calendar>,
+    admin: Option<Admin>,
+    stage: Stage,
 }
 
 /// Every view of these services.
@@ -109,10 +127,20 @@ pub fn views_of(services: &[Service]) -> Vec<Entry> {
 
 /// Starts the services.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
-    let Settings { services, listen, insecure, log, clock, ids, quotas } = settings;
+    let Settings { services, listen, admin, insecure, drain_within, stage, log, clock, ids, quotas } =
+        settings;
     // Before the log is opened: a process that can't listen should not touch it.
-    let mut server = Server::bind(Options { insecure, quotas, ..Options::at(listen) }).await?;
-    let log = Log::open(LogOptions::at(log).clock(clock).ids(ids)).await?;
+    let mut server = Server::bind(Options { address: listen, insecure, quotas, drain_within }).await?;
+    let stop = CancellationToken::new();
+    let admin = match admin {
+        Some(address) => Some(Admin::start(address, insecure, &server.calls(), stop.clone()).await?),
+        None => None,
+    };
+    let options = LogOptions::at(log).clock(clock).ids(ids);
+    let log = match &options.location {
+        Location::Folder(_) => Log::open(options).await?,
+        Location::Postgres(_) => waited_for(|| Log::open(options.clone())).await?,
+    };
     let views = Views::open(&log).await?;
     let mut doors = Doors::default();
     let mut calendar = None;
@@ -128,9 +156,12 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     if let Some(calendar) = &calendar {
         watch_calendar(server.health(), calendar.health());
     }
-    let (address, stop) = (server.address(), CancellationToken::new());
+    if let Some(admin) = &admin {
+        admin.opened(Open { log: log.clone(), views: views.clone(), needed: views_of(&services) });
+    }
+    let (address, admin_address) = (server.address(), admin.as_ref().map(|admin| admin.address));
     let serving = tokio::spawn(server.serve(doors, stop.clone().cancelled_owned()));
-    Ok(Running { address, log, views, stop, serving, calendar })
+    Ok(Running { address, admin_address, log, views, stop, serving, calendar, admin, stage })
 }
 
 async fn open(service: Service, doors: Doors, log: &Log, views: &Views) -> Result<Doors, StorageError> {
@@ -226,13 +257,21 @@ impl Running {
 
     /// Waits until it has drained and closed everything.
     pub async fn ended(self) -> Result<(), ServeError> {
-        let served =
-            self.serving.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
-        if let Some(calendar) = self.calendar {
+        let Self { stage, serving, calendar, log, views, admin, address: _, admin_address: _, stop: _ } =
+            self;
+        stage.is("calls in progress");
+        let served = serving.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        stage.is("the calendar");
+        if let Some(calendar) = calendar {
             calendar.stop().await;
         }
-        self.log.close().await;
-        self.views.close().await;
+        stage.is("the log");
+        log.close().await;
+        stage.is("the views");
+        views.close().await;
+        if let Some(admin) = admin {
+            admin.close().await;
+        }
         served
     }
 }

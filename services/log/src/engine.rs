@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::append::{Append, Appended, LogIdentity, StoredReceipt};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::event::Page;
+use crate::load::Load;
 use crate::log::LogOptions;
 use crate::{postgres, sqlite};
 
@@ -98,6 +99,14 @@ impl Engine {
     /// The head as far as it is known here, and whether nobody can have moved it.
     pub(crate) fn known(&self) -> (Position, bool) {
         (*self.watch().borrow(), matches!(self, Self::Sqlite(_)))
+    }
+
+    /// How much its committer has to do; `None` once it is closed.
+    pub(crate) fn load(&self) -> Option<Load> {
+        match self {
+            Self::Sqlite(store) => store.load(),
+            Self::Postgres(store) => store.load(),
+        }
     }
 
     /// The last committed position.

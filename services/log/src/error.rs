@@ -76,6 +76,22 @@ pub enum OpenError {
     /// The database refuses.
     #[error("the database can't be opened")]
     Storage(#[from] StorageError),
+    /// The database says nothing.
+    #[error("the database doesn't answer")]
+    NoAnswer,
+}
+
+impl OpenError {
+    /// Whether a database is away or just starting: opened again, it may open.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Storage(error) | Self::Read(ReadError::Unavailable(error)) => {
+                crate::postgres::is_passing(&error.0)
+            }
+            Self::NoAnswer => true,
+            _ => false,
+        }
+    }
 }
 
 impl From<sqlx::Error> for OpenError {

@@ -16,6 +16,7 @@ use crate::event::{Page, StoredEvent};
 use crate::feed::{Decoded, Feed};
 use crate::folds::Folds;
 use crate::follower::Followers;
+use crate::load::Load;
 use crate::turns::Turns;
 
 /// The most events in a page.
@@ -139,6 +140,11 @@ impl Log {
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.inner.location
+    }
+
+    /// How much its committer has to do; `None` once the log is closed.
+    pub fn workload(&self) -> Option<Load> {
+        self.inner.engine.load()
     }
 
     /// The last committed position: every append acknowledged before the call is at or below it.

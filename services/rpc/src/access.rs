@@ -122,17 +122,59 @@ const OPEN: [&str; 3] = [
     "/grpc.reflection.v1alpha.ServerReflection/",
 ];
 
-static BY_PATH: LazyLock<HashMap<&'static str, &'static Rpc>> =
-    LazyLock::new(|| TABLE.iter().map(|rpc| (rpc.path, rpc)).collect());
+static BY_PATH: LazyLock<HashMap<&'static str, usize>> =
+    LazyLock::new(|| TABLE.iter().enumerate().map(|(index, rpc)| (rpc.path, index)).collect());
 
-/// The RPC at this path of a request.
-pub(crate) fn rpc(path: &str) -> Option<&'static Rpc> {
-    BY_PATH.get(path).copied()
+/// What the path of a request names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// An RPC, by its place in the table.
+    Rpc(usize),
+    /// Some method of an open service, by the service's place.
+    Open(usize),
+    /// Nothing that is served here.
+    Unknown,
 }
 
-/// Whether the path needs no identity.
-pub(crate) fn is_open(path: &str) -> bool {
-    OPEN.iter().any(|service| path.starts_with(service))
+impl Row {
+    /// How many rows there can be.
+    pub(crate) const COUNT: usize = TABLE.len() + OPEN.len() + 1;
+
+    /// Its place among all of them.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Rpc(index) => index,
+            Self::Open(index) => TABLE.len() + index,
+            Self::Unknown => TABLE.len() + OPEN.len(),
+        }
+    }
+
+    /// The RPC, if it is one that needs an identity.
+    pub(crate) fn rpc(self) -> Option<&'static Rpc> {
+        match self {
+            Self::Rpc(index) => TABLE.get(index),
+            Self::Open(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// The row of this path.
+pub(crate) fn find(path: &str) -> Row {
+    if let Some(index) = BY_PATH.get(path) {
+        return Row::Rpc(*index);
+    }
+    OPEN.iter().position(|service| path.starts_with(service)).map_or(Row::Unknown, Row::Open)
+}
+
+/// What a row is called where calls are counted: service and method. What callers may make up has no name of
+/// its own.
+pub(crate) fn name(row: Row) -> (&'static str, &'static str) {
+    let parts = |path: &'static str| path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+    match row {
+        Row::Rpc(index) => parts(TABLE[index].path),
+        Row::Open(index) => (parts(OPEN[index]).0, "any"),
+        Row::Unknown => ("unknown", "unknown"),
+    }
 }
 
 #[cfg(test)]

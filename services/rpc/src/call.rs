@@ -121,7 +121,7 @@ pub(crate) mod tests {
     /// A call of `role`'s to the RPC at `path`.
     pub(crate) fn admitted(path: &str, role: Role) -> Admitted {
         Admitted {
-            rpc: crate::access::rpc(path).unwrap(),
+            rpc: crate::access::find(path).rpc().unwrap(),
             caller: Caller { principal: PrincipalId::parse("p1").unwrap(), role, agency: None },
             trace_id: None,
             deadline: None,

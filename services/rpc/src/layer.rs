@@ -12,14 +12,15 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use crate::access;
+use crate::access::{self, Row, Rpc};
 use crate::call::{Admitted, Noted};
 use crate::caller;
+use crate::calls::Calls;
 use crate::error::{self, Error, RETRY_AFTER};
 use crate::rate::{Place, Quotas, Rate};
 use crate::tail::Tail;
@@ -36,20 +37,21 @@ pub const REPLY_WITHIN: Duration = Duration::from_mins(1);
 pub(crate) struct Gate {
     rate: Rate,
     mode: HeaderValue,
+    calls: Calls,
     draining: CancellationToken,
 }
 
 impl Gate {
     /// `insecure`: listening beyond loopback though callers are believed on their word.
-    pub(crate) fn new(quotas: &Quotas, insecure: bool, draining: CancellationToken) -> Self {
+    pub(crate) fn new(quotas: &Quotas, insecure: bool, calls: Calls, draining: CancellationToken) -> Self {
         let mode = if insecure { "development, insecure" } else { "development" };
-        Self { rate: Rate::new(quotas), mode: HeaderValue::from_static(mode), draining }
+        Self { rate: Rate::new(quotas), mode: HeaderValue::from_static(mode), calls, draining }
     }
 
     /// Lets a call in, or says why not: who calls, then how often, then whether it is a time to call.
     fn admit(
         &self,
-        path: &str,
+        rpc: Option<&'static Rpc>,
         headers: &HeaderMap,
         facts: &Facts,
     ) -> Result<(Place, Option<Admitted>), Error> {
@@ -59,7 +61,7 @@ impl Gate {
             return Err(draining());
         }
         // A path without a row goes on to the router, which knows no such method either.
-        let admitted = access::rpc(path).map(|rpc| Admitted {
+        let admitted = rpc.map(|rpc| Admitted {
             rpc,
             caller,
             trace_id: facts.trace.id.clone(),
@@ -156,20 +158,25 @@ where
     S::Future: Send,
 {
     let started = Instant::now();
-    let path = request.uri().path();
-    let trace = Trace::begin(access::rpc(path).map_or("other", |rpc| rpc.path), request.headers());
+    let row = access::find(request.uri().path());
+    let in_progress = gate.calls.begin(row, started);
+    let trace = Trace::begin(row.rpc().map_or("other", |rpc| rpc.path), request.headers());
     let timeout = timeout(request.headers());
     let deadline = timeout.as_ref().ok().copied().flatten().map(|timeout| started + timeout);
     let facts = Facts { trace, started, deadline, noted: Arc::default() };
 
-    let open = access::is_open(path);
+    let open = matches!(row, Row::Open(_));
     let admitted = match timeout {
         Err(error) => Err(error),
         Ok(_) if open => Ok(None),
-        Ok(_) => gate.admit(path, request.headers(), &facts).map(Some),
+        Ok(_) => gate.admit(row.rpc(), request.headers(), &facts).map(Some),
     };
     let place = match admitted {
-        Err(error) => return facts.failed(error.into()).into_http(),
+        Err(error) => {
+            let status = facts.failed(error.into());
+            in_progress.ended(status.code());
+            return status.into_http();
+        }
         Ok(None) => None,
         Ok(Some((place, admitted))) => {
             if let Some(admitted) = admitted {
@@ -189,10 +196,12 @@ where
     };
     let response = translated(response, &facts);
     if http_body::Body::is_end_stream(response.body()) {
+        in_progress
+            .ended(Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code()));
         return response;
     }
     let ends_on = open.then(|| gate.draining.clone());
-    response.map(|body| Body::new(Tail::new(body, facts, place, ends_on)))
+    response.map(|body| Body::new(Tail::new(body, facts, place, in_progress, ends_on)))
 }
 
 /// A reply that failed before it began carries its status in the headers: say it in our terms.
@@ -200,7 +209,7 @@ fn translated(mut response: Response<Body>, facts: &Facts) -> Response<Body> {
     // tonic keeps the status beside the headers, with its cause; the router's own answers have headers only.
     let kept = response.extensions_mut().remove::<Status>();
     let Some(status) = kept.or_else(|| Status::from_header_map(response.headers())) else { return response };
-    if status.code() == tonic::Code::Ok {
+    if status.code() == Code::Ok {
         return response;
     }
     facts.failed(status).into_http()
@@ -242,7 +251,6 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use tonic::Code;
     use tonic_types::StatusExt as _;
     use uuid::Uuid;
 
@@ -257,7 +265,7 @@ mod tests {
 
     async fn asked(draining: bool) -> Status {
         let token = CancellationToken::new();
-        let gate = Arc::new(Gate::new(&Quotas::default(), false, token.clone()));
+        let gate = Arc::new(Gate::new(&Quotas::default(), false, Calls::default(), token.clone()));
         if draining {
             token.cancel();
         }

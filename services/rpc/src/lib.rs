@@ -63,11 +63,15 @@
 //!   CANCELLED outside of any layer, and drains without bound.
 //! - **The body is decoded before the role is checked** (as the order says), but no handler gets a [`Call`]
 //!   without the check, and nothing can be asked of the log without a call.
+//! - **Metrics are prometheus-client's**, the Prometheus project's own crate: what a method's calls are counted in
+//!   is looked up once and kept, so that a call costs tens of nanoseconds. OpenTelemetry's metrics gather their
+//!   attributes anew at every call; traces stay with it, since those are sent and not asked for.
 //! - **Words of tonic's own errors are matched** in one file: it has no type for them. Tests provoke each.
 
 pub mod access;
 mod call;
 mod caller;
+mod calls;
 mod command;
 mod error;
 pub mod filter;
@@ -88,6 +92,7 @@ pub mod values;
 
 pub use call::Call;
 pub use caller::{ACTOR, AGENCY, ROLE};
+pub use calls::Calls;
 pub use command::{identity, instant, receipt};
 pub use error::{Cause, DOMAIN, Error, RETRY_AFTER, Violation, status};
 pub use filter::Filter;
@@ -96,5 +101,5 @@ pub use paging::{Page, Place};
 pub use query::{AsOf, Known, Moment, wanted};
 pub use rate::Quotas;
 pub use refusal::{not_found, other_log};
-pub use serve::{Doors, MESSAGE_BYTES_MAX, Options, ServeError, Server};
+pub use serve::{Doors, MESSAGE_BYTES_MAX, Options, ServeError, Server, listen};
 pub use validate::{Field, Fields, Given, Invalid, Mask};

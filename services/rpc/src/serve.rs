@@ -25,6 +25,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
 use tower::ServiceExt as _;
 
+use crate::calls::Calls;
 use crate::layer::{Gate, Gated};
 use crate::rate::Quotas;
 
@@ -136,6 +137,7 @@ pub struct Server {
     address: SocketAddr,
     options: Options,
     health: HealthReporter,
+    calls: Calls,
     announced: bool,
     draining: CancellationToken,
 }
@@ -143,20 +145,13 @@ pub struct Server {
 impl Server {
     /// Listens. Refuses an address beyond loopback unless `insecure`.
     pub async fn bind(options: Options) -> Result<Self, ServeError> {
-        let address = options.address;
-        if !address.ip().is_loopback() {
-            if !options.insecure {
-                return Err(ServeError::NotLoopback(address));
-            }
-            tracing::warn!(%address, "INSECURE: anyone who reaches this address can act as anyone");
-        }
-        let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind(address, error))?;
-        let address = listener.local_addr().map_err(|error| ServeError::Bind(address, error))?;
+        let (listener, address) = listen(options.address, options.insecure).await?;
         Ok(Self {
             listener,
             address,
             options,
             health: HealthReporter::new(),
+            calls: Calls::default(),
             announced: false,
             draining: CancellationToken::new(),
         })
@@ -170,6 +165,11 @@ impl Server {
     /// To say that a service can't answer, by its full name: a stopped view, say.
     pub fn health(&self) -> HealthReporter {
         self.health.clone()
+    }
+
+    /// The calls that it answers, for its metrics.
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
     }
 
     /// Says that these services answer, before anybody can say of one that it doesn't: what is said last holds.
@@ -189,9 +189,9 @@ impl Server {
         if !self.announced {
             self.announce(&doors).await;
         }
-        let Self { listener, options, health, draining, .. } = self;
+        let Self { listener, options, health, calls, draining, .. } = self;
         let names = doors.reported();
-        let gate = Arc::new(Gate::new(&options.quotas, options.insecure, draining.clone()));
+        let gate = Arc::new(Gate::new(&options.quotas, options.insecure, calls, draining.clone()));
         let service = Gated { gate, inner: doors.routes(health.clone())? };
 
         let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
@@ -210,6 +210,19 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Listens, and says where: port 0 lets the machine choose. Refuses an address beyond loopback unless `insecure`.
+pub async fn listen(address: SocketAddr, insecure: bool) -> Result<(TcpListener, SocketAddr), ServeError> {
+    if !address.ip().is_loopback() {
+        if !insecure {
+            return Err(ServeError::NotLoopback(address));
+        }
+        tracing::warn!(%address, "INSECURE: anyone who reaches this address can act as anyone");
+    }
+    let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind(address, error))?;
+    let address = listener.local_addr().map_err(|error| ServeError::Bind(address, error))?;
+    Ok((listener, address))
 }
 
 async fn report(health: &HealthReporter, names: &[&'static str], status: ServingStatus) {

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use crate::calls::InProgress;
 use crate::error::Error;
 use crate::layer::{Facts, draining, panicked};
 use crate::rate::Place;
@@ -24,6 +25,8 @@ pub(crate) struct Tail {
     deadline: Option<Pin<Box<Sleep>>>,
     /// Ends a stream whose handler knows nothing of draining: a health watch never ends by itself.
     draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// `None` once it is counted, which is before its caller can know that it has ended.
+    in_progress: Option<InProgress>,
     _place: Option<Place>,
 }
 
@@ -33,17 +36,25 @@ impl Tail {
         inner: Body,
         facts: Facts,
         place: Option<Place>,
+        in_progress: InProgress,
         ends_on: Option<CancellationToken>,
     ) -> Self {
         let deadline = facts.deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
         let draining = ends_on.map(|token| Box::pin(token.cancelled_owned()));
-        Self { inner: Some(inner), facts, deadline, draining, _place: place }
+        Self { inner: Some(inner), facts, deadline, draining, in_progress: Some(in_progress), _place: place }
+    }
+
+    fn ended(&mut self, code: Code) {
+        if let Some(in_progress) = self.in_progress.take() {
+            in_progress.ended(code);
+        }
     }
 
     /// Ends the stream with this failure; what the handler still held is dropped.
     fn fail(&mut self, status: Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         self.inner = None;
         let status = self.facts.failed(status);
+        self.ended(status.code());
         let mut trailers = HeaderMap::new();
         Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
     }
@@ -76,10 +87,18 @@ impl http_body::Body for Tail {
         match frame {
             Some(Ok(frame)) => match frame.trailers_ref().and_then(Status::from_header_map) {
                 Some(status) if status.code() != Code::Ok => this.fail(status),
-                _ => Poll::Ready(Some(Ok(frame))),
+                ended => {
+                    if ended.is_some() {
+                        this.ended(Code::Ok);
+                    }
+                    Poll::Ready(Some(Ok(frame)))
+                }
             },
             Some(Err(status)) => this.fail(status),
-            None => Poll::Ready(None),
+            None => {
+                this.ended(Code::Ok);
+                Poll::Ready(None)
+            }
         }
     }
 

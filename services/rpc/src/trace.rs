@@ -46,12 +46,17 @@ impl Trace {
             rpc.system = "grpc",
             rpc.method = rpc,
             principal = tracing::field::Empty,
+            trace_id = tracing::field::Empty,
         );
         let remote = TraceContextPropagator::new().extract(&Headers(headers));
         let theirs = id_of(&remote);
         // Without an exporting layer there is nothing to set the parent of, and nothing is lost.
         let _ = span.set_parent(remote);
         let id = id_of(&span.context()).or(theirs);
+        if let Some(id) = &id {
+            // So that a log line within the call leads to its trace.
+            span.record("trace_id", id.as_str());
+        }
         Self { span, id }
     }
 }
@@ -67,15 +72,16 @@ pub(crate) fn failed(status: &Status, elapsed: Duration) {
     let details = status.get_error_details();
     let reason = details.error_info().map_or("", |info| info.reason.as_str());
     let code = status.code();
-    let (message, cause, elapsed) = (status.message(), causes(status), elapsed.as_secs_f64());
+    // Not `message`: that is what a line's own words are called.
+    let (said, cause, elapsed) = (status.message(), causes(status), elapsed.as_secs_f64());
     match code {
         Code::Internal | Code::DataLoss | Code::Unknown => {
-            tracing::error!(?code, reason, message, cause, elapsed, "call failed");
+            tracing::error!(?code, reason, said, cause, elapsed, "call failed");
         }
         Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded => {
-            tracing::warn!(?code, reason, message, cause, elapsed, "call failed");
+            tracing::warn!(?code, reason, said, cause, elapsed, "call failed");
         }
-        _ => tracing::info!(?code, reason, message, cause, elapsed, "call failed"),
+        _ => tracing::info!(?code, reason, said, cause, elapsed, "call failed"),
     }
 }
 

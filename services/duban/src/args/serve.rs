@@ -2,12 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use duban_log::Location;
 
 /// Where the server listens, and clients look for it, unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7350";
+
+/// Where the admin port is, unless told otherwise.
+const DEFAULT_ADMIN: &str = "127.0.0.1:7351";
 
 /// A service that the binary can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
@@ -34,6 +39,32 @@ pub(crate) enum LogFormat {
     Text,
     /// A JSON object a line
     Json,
+}
+
+/// Where the admin port is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AdminAddress {
+    At(SocketAddr),
+    /// There is none.
+    Off,
+}
+
+impl FromStr for AdminAddress {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() || text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
+    }
+}
+
+impl AdminAddress {
+    /// The address, if there is one.
+    pub(crate) fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::Off => None,
+        }
+    }
 }
 
 // No doc comment here: it would become the command's own.
@@ -78,6 +109,13 @@ pub(crate) struct ServeArgs {
     /// Listen beyond loopback although anyone can claim to be anybody
     #[arg(long, env = "DUBAN_INSECURE")]
     pub(crate) insecure: bool,
+    /// Where to answer /livez, /readyz and /metrics over HTTP; `off`: nowhere
+    #[arg(long, env = "DUBAN_ADMIN", value_name = "ADDRESS", default_value = DEFAULT_ADMIN)]
+    pub(crate) admin: AdminAddress,
+    /// How many seconds calls in progress have once it is told to stop; ten more and the process ends by force
+    #[arg(long, env = "DUBAN_DRAIN_WITHIN", value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=3600))]
+    drain_within: u64,
     /// How to write the server's own log lines
     #[arg(long, env = "DUBAN_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
@@ -92,6 +130,11 @@ impl ServeArgs {
         let asked = |service: &Service| self.services.is_empty() || self.services.contains(service);
         Service::ALL.into_iter().filter(asked).collect()
     }
+
+    /// How long calls in progress have to end.
+    pub(crate) fn drain_within(&self) -> Duration {
+        Duration::from_secs(self.drain_within)
+    }
 }
 
 // No doc comment here: it would become the command's own.
@@ -103,4 +146,12 @@ pub(crate) struct RebuildArgs {
     // Where the log is.
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+// No doc comment here: it would become the command's own.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct HealthyArgs {
+    /// Where the server's admin port is
+    #[arg(long, env = "DUBAN_ADMIN", value_name = "ADDRESS", default_value = DEFAULT_ADMIN)]
+    pub(crate) admin: AdminAddress,
 }

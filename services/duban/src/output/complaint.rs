@@ -11,7 +11,7 @@ const MISTAKES_MAX: usize = 20;
 /// The lines that say why a command failed.
 pub(super) fn lines(lang: Lang, failure: &Failure) -> Vec<String> {
     match failure {
-        Failure::Closed => Vec::new(),
+        Failure::Closed | Failure::Logged(_) => Vec::new(),
         Failure::Refused(refusal) => refused(lang, refusal),
         Failure::Seed(mistakes) => {
             let mut lines = vec![match mistakes.len() {

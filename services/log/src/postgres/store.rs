@@ -14,6 +14,7 @@ use super::writer::{Writer, WriterOptions};
 use super::{listen, options, pool, schema, self_test};
 use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX};
 use crate::error::{AppendError, OpenError, ReadError};
+use crate::load::Load;
 use crate::log::{LogOptions, lock};
 
 /// How often it is looked whether there is room for the positions to come.
@@ -118,11 +119,6 @@ impl Store {
         self.views.clone()
     }
 
-    /// For how many positions there is room, as was found last.
-    pub(crate) fn room(&self) -> i64 {
-        *self.room.borrow()
-    }
-
     pub(crate) async fn position_at(&self, at: Timestamp) -> Result<Position, ReadError> {
         let head = self.head().await?;
         let micros = at.as_microsecond();
@@ -149,6 +145,12 @@ impl Store {
     pub(crate) async fn is_sealed(&self) -> Result<bool, ReadError> {
         let ask = || sqlx::query_scalar("SELECT sealed FROM duban_log.head").fetch_one(&self.pool);
         Ok(again(ask).await?)
+    }
+
+    /// How much its committer has to do; `None` once it is closed.
+    pub(crate) fn load(&self) -> Option<Load> {
+        let room = u64::try_from(*self.room.borrow()).unwrap_or(0);
+        lock(&self.writer).as_ref().map(|writer| Load { room: Some(room), ..writer.load() })
     }
 
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {

@@ -20,6 +20,7 @@ use super::is_passing;
 use crate::append::{Append, Appended, BATCH_BYTES_MAX, BATCH_MAX, Receipt};
 use crate::clock::Clock;
 use crate::error::{AppendError, StorageError};
+use crate::load::{Committed, Load};
 use crate::sqlite::{signed, unsigned};
 
 /// How long a batch is sent again and again after its connection was lost. Then its callers are told that nobody
@@ -45,6 +46,7 @@ type Answer = oneshot::Sender<Result<Appended, AppendError>>;
 /// Where appends are handed in.
 pub(super) struct Writer {
     queue: mpsc::Sender<(Box<Append>, Answer)>,
+    committed: Arc<Committed>,
 }
 
 pub(super) struct WriterOptions {
@@ -61,8 +63,10 @@ impl Writer {
     pub(super) fn start(options: WriterOptions) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(options.queue);
         let WriterOptions { options, epoch, clock, heads, queue: _ } = options;
-        let committer = Committer { options, epoch, clock, heads, connection: None };
-        (Self { queue }, tokio::spawn(committer.run(jobs)))
+        let committed = Arc::<Committed>::default();
+        let counted = Arc::clone(&committed);
+        let committer = Committer { options, epoch, clock, heads, committed: counted, connection: None };
+        (Self { queue, committed }, tokio::spawn(committer.run(jobs)))
     }
 
     /// Answers once the append is durable, or certain not to be, or unknown.
@@ -74,6 +78,11 @@ impl Writer {
         })?;
         answered.await.unwrap_or(Err(AppendError::Unavailable(None)))
     }
+
+    /// How much it has to do.
+    pub(super) fn load(&self) -> Load {
+        self.committed.load(self.queue.max_capacity() - self.queue.capacity())
+    }
 }
 
 struct Committer {
@@ -81,6 +90,7 @@ struct Committer {
     epoch: Uuid,
     clock: Arc<dyn Clock>,
     heads: Arc<Heads>,
+    committed: Arc<Committed>,
     /// `None` at first and after a failure: the next batch opens another.
     connection: Option<PgConnection>,
 }
@@ -115,6 +125,7 @@ impl Committer {
         let (appends, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         match self.send(&appends).await {
             Ok((head, answers)) => {
+                self.committed.batch(answers.len());
                 // Before the answers: who was answered finds the event below the head.
                 self.heads.publish(head);
                 for (waiting, answer) in waiting.into_iter().zip(answers) {

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::{Database, Folder, Reader, Writer, WriterOptions, is_sealed, last, prepare};
 use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX};
 use crate::error::{AppendError, OpenError, ReadError};
+use crate::load::Load;
 use crate::log::{LogOptions, lock};
 
 /// The log of one folder.
@@ -95,6 +96,11 @@ impl Store {
         }
         let head = *self.head.borrow();
         self.reader.position_at(at, head).await
+    }
+
+    /// How much its committer has to do; `None` once it is closed.
+    pub(crate) fn load(&self) -> Option<Load> {
+        lock(&self.writer).as_ref().map(|writer| writer.load())
     }
 
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {

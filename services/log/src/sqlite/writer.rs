@@ -15,6 +15,7 @@ use super::{Database, Folder, Insert, reader, signed};
 use crate::append::{Append, Appended, BATCH_BYTES_MAX, BATCH_MAX};
 use crate::clock::Clock;
 use crate::error::{AppendError, StorageError};
+use crate::load::{Committed, Load};
 
 type Answer<T> = oneshot::Sender<Result<T, AppendError>>;
 
@@ -29,6 +30,7 @@ enum Job {
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
+    committed: Arc<Committed>,
 }
 
 /// What the committer is made of.
@@ -49,16 +51,18 @@ impl Writer {
     /// connection to be closed.
     pub(crate) fn start(options: WriterOptions) -> (Self, JoinHandle<Option<SqliteConnection>>) {
         let (queue, jobs) = mpsc::channel(options.queue);
+        let committed = Arc::<Committed>::default();
         let committer = Committer {
             database: options.database,
             connection: Some(options.connection),
             clock: options.clock,
             head: options.head,
             settled: i64::MIN,
+            committed: Arc::clone(&committed),
             inserts: Inserts::new(),
             _folder: options.folder,
         };
-        (Self { queue }, tokio::spawn(committer.run(jobs)))
+        (Self { queue, committed }, tokio::spawn(committer.run(jobs)))
     }
 
     /// Answers once the append is durable, or certain not to be, or unknown.
@@ -69,6 +73,11 @@ impl Writer {
             mpsc::error::TrySendError::Closed(_) => AppendError::Unavailable(None),
         })?;
         answered.await.unwrap_or(Err(AppendError::Unavailable(None)))
+    }
+
+    /// How much it has to do.
+    pub(crate) fn load(&self) -> Load {
+        self.committed.load(self.queue.max_capacity() - self.queue.capacity())
     }
 
     /// Waits until nothing more can be recorded at or before `at`. A closed log records nothing anyway.
@@ -88,6 +97,7 @@ struct Committer {
     head: watch::Sender<Position>,
     /// Nothing is recorded at or before this instant any more.
     settled: i64,
+    committed: Arc<Committed>,
     inserts: Inserts,
     _folder: Arc<Folder>,
 }
@@ -126,6 +136,7 @@ impl Committer {
         }
         match self.attempt(&batch.appends).await {
             Ok((head, answers)) => {
+                self.committed.batch(answers.len());
                 // Before the answers: who was answered finds the event below the head.
                 self.head.send_if_modified(|known| std::mem::replace(known, head) != head);
                 batch

@@ -1,0 +1,186 @@
+//! The admin port: what an operator, a scheduler and Prometheus ask of a process, over plain HTTP/1.1.
+//!
+//! | path | says |
+//! |---|---|
+//! | `GET /livez` | the process runs; nothing about its database, or a restart would be the cure for that |
+//! | `GET /readyz` | 200 if it can answer callers; else 503 and a line for each thing that is in the way |
+//! | `GET /metrics` | what [`metrics`] counts, as OpenMetrics text |
+//!
+//! It listens before the log is opened and answers until the log is closed, so that starting and draining can
+//! be seen. Whoever reaches it is believed, as everywhere in this version: it is on loopback unless `--insecure`.
+//! A request with an `Origin` comes from a page in somebody's browser and is refused.
+//!
+//! # Determinations
+//! - **The accept loop is ours**, as that of the services: axum's own bounds neither connections nor headers.
+
+mod metrics;
+mod ready;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use duban_log::views::Entry;
+use duban_log::{Log, Views};
+use duban_rpc::{Calls, ServeError};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use metrics::Metrics;
+
+/// The most connections at once; the next waits to be accepted.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a connection may take to send its next request.
+const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// How long to wait when the machine has no file descriptor left for another connection.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What the routes answer from.
+pub(crate) type Asked = Arc<Office>;
+
+/// What is known of the process.
+pub(crate) struct Office {
+    /// `None` until the services are open.
+    open: OnceLock<Open>,
+    draining: CancellationToken,
+    metrics: Metrics,
+}
+
+/// What a process that has started works with.
+pub(crate) struct Open {
+    pub(crate) log: Log,
+    pub(crate) views: Views,
+    /// The views that its services answer from.
+    pub(crate) needed: Vec<Entry>,
+}
+
+/// An admin port that answers.
+pub(crate) struct Admin {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    office: Asked,
+    serving: JoinHandle<()>,
+}
+
+impl Admin {
+    /// Listens and answers, of a process that is still starting. Beyond loopback only if `insecure`.
+    pub(crate) async fn start(
+        address: SocketAddr,
+        insecure: bool,
+        calls: &Calls,
+        draining: CancellationToken,
+    ) -> Result<Self, ServeError> {
+        let (listener, address) = duban_rpc::listen(address, insecure).await?;
+        let office = Arc::new(Office { open: OnceLock::new(), draining, metrics: Metrics::of(calls) });
+        let serving = tokio::spawn(accept(listener, routes(Arc::clone(&office))));
+        tracing::info!(admin = %address, "the admin port listens");
+        Ok(Self { address, office, serving })
+    }
+
+    /// The services are open.
+    pub(crate) fn opened(&self, open: Open) {
+        // A process starts once.
+        let _ = self.office.open.set(open);
+    }
+
+    /// Answers no more.
+    pub(crate) async fn close(self) {
+        self.serving.abort();
+        self.serving.await.ok();
+    }
+}
+
+fn routes(office: Asked) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .layer(middleware::from_fn(not_from_a_page))
+        .with_state(office)
+}
+
+/// Accepts for ever; the connections end with it.
+async fn accept(listener: TcpListener, routes: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let routes = routes.clone();
+                connections.spawn(async move {
+                    connection(stream, routes).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the admin port can't accept a connection");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, routes: Router) {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).await
+    {
+        tracing::debug!(%error, "a connection to the admin port ended in an error");
+    }
+}
+
+/// A page of any site can make a browser on this machine send requests here.
+async fn not_from_a_page(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::ORIGIN) {
+        return (StatusCode::FORBIDDEN, "not from a browser\n").into_response();
+    }
+    next.run(request).await
+}
+
+async fn livez() -> &'static str {
+    "alive\n"
+}
+
+async fn readyz(State(office): State<Asked>) -> Response {
+    let in_the_way = ready::in_the_way(&office).await;
+    if in_the_way.is_empty() {
+        return "ready\n".into_response();
+    }
+    let lines: String = in_the_way.iter().map(|line| format!("{line}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
+}
+
+async fn metrics(State(office): State<Asked>) -> Response {
+    match office.metrics.text(&office).await {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics can't be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+impl Office {
+    /// What the process works with, once it has started.
+    pub(crate) fn open(&self) -> Option<&Open> {
+        self.open.get()
+    }
+
+    /// Whether it has been told to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+}
