@@ -8,8 +8,18 @@ use super::readme;
 use crate::support::{DUBAN, root};
 
 /// Options and settings that are not the binary's own.
-const OTHERS: [&str; 6] =
-    ["--release", "--workspace", "--path", "DUBAN_TEST_PYTHON", "DUBAN_TOUR", "DUBAN_LANG"];
+const OTHERS: [&str; 10] = [
+    "--release",
+    "--workspace",
+    "--path",
+    "DUBAN_TEST_PYTHON",
+    "DUBAN_TOUR",
+    "DUBAN_LANG",
+    "DUBAN_TEST_POSTGRES",
+    "DUBAN_POSTGRES_PASSWORD",
+    "DUBAN_OWNER_PASSWORD",
+    "DUBAN_APP_PASSWORD",
+];
 
 /// What stands between backquotes in the text, and every line that is typed.
 fn spans(text: &str) -> Vec<String> {
