@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use duban_domain::{Position, Recorded};
@@ -110,12 +111,43 @@ pub struct Following {
     /// Its name.
     pub name: &'static str,
     status: watch::Receiver<Status>,
-    /// Told when somebody waits.
-    asked: Arc<Notify>,
+    asked: Arc<Asked>,
+}
+
+/// Who waits for followers.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Woken when somebody begins to wait: for whoever moves the follower, and for whoever hears of it.
+    pub(crate) here: Notify,
+    pub(crate) elsewhere: Notify,
+    waiting: AtomicUsize,
+}
+
+impl Asked {
+    /// Whether anybody waits.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    fn wait(self: &Arc<Self>) -> Waiting {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.here.notify_one();
+        self.elsewhere.notify_one();
+        Waiting(Arc::clone(self))
+    }
+}
+
+/// Somebody who waits, until it is dropped.
+struct Waiting(Arc<Asked>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Following {
-    pub(crate) fn new(name: &'static str, status: watch::Receiver<Status>, asked: Arc<Notify>) -> Self {
+    pub(crate) fn new(name: &'static str, status: watch::Receiver<Status>, asked: Arc<Asked>) -> Self {
         Self { name, status, asked }
     }
 
@@ -136,7 +168,7 @@ impl Following {
         if reached(&status.borrow_and_update()) {
             return self.status();
         }
-        self.asked.notify_one();
+        let _waiting = self.asked.wait();
         let there = status.wait_for(reached).await;
         there.map_or_else(|_| self.status(), |status| status.clone())
     }

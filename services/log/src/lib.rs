@@ -75,6 +75,15 @@
 //! - **Secondary indexes come at the end of a catch-up.** Kept row by row they would cost most of it.
 //! - **A rebuild compares at one position, in a snapshot**, and adds what came since when it swaps: nobody waits
 //!   while a million rows are hashed.
+//! - **On Postgres a view is run under a lease**, by the database's clock, three seconds long, renewed by each page
+//!   and each second, and fenced by the compare-and-set of runner, generation and position. A row lock held by an
+//!   idle transaction would hold back vacuum for weeks, and a process that was stopped would hold it for ever.
+//! - **A page of all views is one statement**: it is committed or not, whatever becomes of the process; and none
+//!   waits for a client with a lock in its hand.
+//! - **A newer version of a view is built beside the older one**, which its own processes go on with until the
+//!   swap; from then on they answer that the view has stopped, since its columns may be others. A view of a newer
+//!   version is left to those who know it.
+//! - **A stopped view is tried again once by each process that starts**: the next one may have been repaired.
 //! - **A view that stopped answers no query**, not even one about a position that it had reached.
 
 pub mod append;

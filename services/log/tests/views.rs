@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duban_domain::Recorded;
-use duban_log::{Found, State, View, ViewError, Views, Wanted};
+use duban_log::{Found, Location, State, View, ViewError, Views, Wanted};
 use proptest::prelude::*;
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use support::domain::{NameColumns, Names, rename_many, renamed, unruled};
@@ -31,16 +32,64 @@ async fn rows(views: &Views, rest: &str) -> Vec<Found<NameColumns>> {
     snapshot.select::<Names>(rest, &[]).await.unwrap()
 }
 
-async fn tamper(f: &Fixture, sql: &'static str) {
-    let options = SqliteConnectOptions::new().filename(f.folder.path().join("views.db"));
-    let mut connection = options.connect().await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+/// Changes what a view says behind its back.
+async fn tamper(f: &Fixture, sql: &str) {
+    match &f.location {
+        Location::Folder(folder) => {
+            let options = SqliteConnectOptions::new().filename(folder.join("views.db"));
+            let mut connection = options.connect().await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        Location::Postgres(url) => {
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            let sql = format!("SET search_path = duban_views; {sql}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
 }
 
-#[tokio::test]
-async fn a_row_says_what_was_known_when_and_why() {
-    let f = Fixture::new().await;
+/// Each on a fresh log of either engine.
+macro_rules! on_both_engines {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    super::$name(super::Fixture::new().await).await;
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    // Said loudly where the engine is missing.
+                    let Some(fixture) = super::Fixture::postgres().await else { return };
+                    super::$name(fixture).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both_engines! {
+    a_row_says_what_was_known_when_and_why
+    a_reader_sees_every_write_that_was_acknowledged_before
+    rows_and_position_are_of_one_moment
+    a_position_beyond_the_head_is_said_so_at_once
+    a_view_that_stopped_says_so_at_once
+    a_view_behind_says_so_at_the_deadline
+    a_view_goes_on_where_it_stood
+    a_rebuild_shows_what_was_changed_and_repairs_it
+    a_rebuild_keeps_up_with_what_comes_meanwhile
+    two_followers_of_one_view_fence_each_other
+    a_view_is_no_larger_than_what_it_was_told
+}
+
+async fn a_row_says_what_was_known_when_and_why(f: Fixture) {
     let views = open(&f).await;
     for (id, name) in [(1, "one"), (2, "two"), (3, "three")] {
         f.log.append(unruled(id, &renamed("finance", name))).await.unwrap();
@@ -55,9 +104,7 @@ async fn a_row_says_what_was_known_when_and_why() {
     assert_eq!(found[1].valid.until, None);
 }
 
-#[tokio::test]
-async fn a_reader_sees_every_write_that_was_acknowledged_before() {
-    let f = Fixture::new().await;
+async fn a_reader_sees_every_write_that_was_acknowledged_before(f: Fixture) {
     let views = open(&f).await;
     for n in 1..=100 {
         f.log.append(unruled(n, &renamed("finance", &format!("name {n}")))).await.unwrap();
@@ -66,30 +113,24 @@ async fn a_reader_sees_every_write_that_was_acknowledged_before() {
     }
 }
 
-#[tokio::test]
-async fn rows_and_position_are_of_one_moment() {
-    let f = Fixture::new().await;
+async fn rows_and_position_are_of_one_moment(f: Fixture) {
     let views = open(&f).await;
     rename_many(&f.log, 5).await;
     let mut snapshot = views.read::<Names>(Wanted::AtLeast(5), soon()).await.unwrap();
     rename_many(&f.log, 5).await;
     views.read::<Names>(Wanted::Head, soon()).await.unwrap();
-    let sql = "SELECT COUNT(*) AS rows, MAX(known_from) AS last FROM names WHERE key = $1";
-    let record = snapshot.query(sql, &["all".into()]).await.unwrap().remove(0);
+    let counts = "COUNT(*) AS rows, MAX(known_from) AS last";
+    let record = snapshot.query::<Names>(counts, "key = $1", &["all".into()]).await.unwrap().remove(0);
     assert_eq!((snapshot.position(), record.integer("rows"), record.integer("last")), (5, Some(5), Some(5)));
 }
 
-#[tokio::test]
-async fn a_position_beyond_the_head_is_said_so_at_once() {
-    let f = Fixture::new().await;
+async fn a_position_beyond_the_head_is_said_so_at_once(f: Fixture) {
     let views = open(&f).await;
     let refused = views.read::<Names>(Wanted::AtLeast(1), soon()).await.err().unwrap();
     assert!(matches!(refused, ViewError::BeyondHead { wanted: 1, head: 0 }), "{refused}");
 }
 
-#[tokio::test]
-async fn a_view_that_stopped_says_so_at_once() {
-    let f = Fixture::new().await;
+async fn a_view_that_stopped_says_so_at_once(f: Fixture) {
     let views = open(&f).await;
     rename_many(&f.log, 3).await;
     f.log.append(unruled(100, &renamed("finance", "poison"))).await.unwrap();
@@ -102,9 +143,7 @@ async fn a_view_that_stopped_says_so_at_once() {
     assert_eq!(digest.position, 3);
 }
 
-#[tokio::test]
-async fn a_view_behind_says_so_at_the_deadline() {
-    let f = Fixture::new().await;
+async fn a_view_behind_says_so_at_the_deadline(f: Fixture) {
     let views = Views::open(&f.log).await.unwrap();
     rename_many(&f.log, 1).await;
     let not_run = views.read::<Names>(Wanted::Latest, soon()).await.err().unwrap();
@@ -209,9 +248,7 @@ async fn a_view_of_another_version_is_built_again() {
     assert!(snapshot.select::<NewNames>("1 = 1", &[]).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn a_view_goes_on_where_it_stood() {
-    let mut f = Fixture::new().await;
+async fn a_view_goes_on_where_it_stood(mut f: Fixture) {
     let views = open(&f).await;
     rename_many(&f.log, 7).await;
     rows(&views, "1 = 1").await;
@@ -224,9 +261,7 @@ async fn a_view_goes_on_where_it_stood() {
     assert!(rebuilt.is_same(), "{rebuilt:?}");
 }
 
-#[tokio::test]
-async fn a_rebuild_shows_what_was_changed_and_repairs_it() {
-    let f = Fixture::new().await;
+async fn a_rebuild_shows_what_was_changed_and_repairs_it(f: Fixture) {
     let views = open(&f).await;
     rename_many(&f.log, 20).await;
     let sound = rows(&views, "1 = 1 ORDER BY number").await;
@@ -241,9 +276,7 @@ async fn a_rebuild_shows_what_was_changed_and_repairs_it() {
     assert!(views.rebuild::<Names>().await.unwrap().is_same());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_rebuild_keeps_up_with_what_comes_meanwhile() {
-    let f = Fixture::new().await;
+async fn a_rebuild_keeps_up_with_what_comes_meanwhile(f: Fixture) {
     let views = open(&f).await;
     rename_many(&f.log, 100).await;
     let log = f.log.clone();
@@ -256,9 +289,8 @@ async fn a_rebuild_keeps_up_with_what_comes_meanwhile() {
     assert!(views.rebuild::<Names>().await.unwrap().is_same());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_followers_of_one_view_fence_each_other() {
-    let f = Fixture::new().await;
+async fn two_followers_of_one_view_fence_each_other(f: Fixture) {
+    // On Postgres, one of them has the lease: there they never come to that.
     let (one, other) = (open(&f).await, open(&f).await);
     for _ in 0..30 {
         rename_many(&f.log, 1).await;
@@ -296,9 +328,7 @@ proptest! {
     }
 }
 
-#[tokio::test]
-async fn a_view_is_no_larger_than_what_it_was_told() {
-    let f = Fixture::new().await;
+async fn a_view_is_no_larger_than_what_it_was_told(f: Fixture) {
     let views = open(&f).await;
     rename_many(&f.log, 50).await;
     let open_rows = rows(&views, "known_to = 9223372036854775807").await;

@@ -301,8 +301,8 @@ impl Desk {
             let at: [Cell; 3] = [NOW.into(), OPEN_END.into(), today.into()];
             let rest = format!("{open} AND due_on < $3 ORDER BY due_on, key LIMIT {MISSED_MAX}");
             let overdue = snapshot.select::<Of<Obligations>>(&rest, &at).await?;
-            let next = format!("SELECT min(due_on) AS next FROM obligations WHERE {open} AND due_on >= $3");
-            (overdue, snapshot.query(&next, &at).await?)
+            let rest = format!("{open} AND due_on >= $3");
+            (overdue, snapshot.query::<Of<Obligations>>("min(due_on) AS next", &rest, &at).await?)
         };
         let more = overdue.len() == MISSED_MAX;
         let mut done = Ok(());

@@ -24,6 +24,8 @@ use std::time::Duration;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+pub(crate) use listen::VIEWS;
+pub(crate) use reader::again;
 pub use schema::{Migration, Migrations};
 pub(crate) use store::Store;
 

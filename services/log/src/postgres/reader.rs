@@ -24,7 +24,7 @@ macro_rules! columns {
 }
 
 /// Asks once more when the connection turns out to be dead: the pool keeps those of a database that went away.
-pub(super) async fn again<T, F: Future<Output = Result<T, sqlx::Error>>>(
+pub(crate) async fn again<T, F: Future<Output = Result<T, sqlx::Error>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, sqlx::Error> {
     match ask().await {

@@ -6,11 +6,15 @@
 //! together: read the page once, project it in memory, write what was closed and what is new together with the
 //! views' positions. Rows are stated, never deltas: taking an event twice is taking it once.
 //!
-//! They live in `views.db` beside the log, which may be deleted at any time: it is rebuilt from the log.
+//! They live beside the log, and may be deleted at any time: they are built again from it. In a folder they are
+//! `views.db`, and its process runs them all. On Postgres they are in the schema `duban_views`; each is run by one
+//! process at a time, which holds a lease on it, and read by all.
 
 mod catalogue;
 mod digest;
+mod keeper;
 mod pages;
+mod postgres;
 mod projection;
 mod read;
 mod rebuild;
@@ -19,13 +23,14 @@ mod row;
 mod run;
 mod shape;
 mod sqlite;
+mod store;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use duban_domain::{Position, Recorded};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 pub use catalogue::Entry;
 pub use digest::Digest;
@@ -34,12 +39,11 @@ pub use rebuild::Rebuilt;
 pub use resource::{ALWAYS, Of, Resource, STATE, Stated};
 pub use row::{Cell, Column, Found, Poison, Record, Row};
 
-use crate::engine::Location;
 use crate::error::{OpenError, StorageError};
-use crate::follower::{Following, State, Status};
+use crate::follower::{Asked, Following, State, Status};
 use crate::log::{Log, lock};
-use run::{Indexed, Member, Run};
-use sqlite::Store;
+use run::Member;
+use store::Store;
 
 /// The `valid_to` of a row without an end.
 pub const OPEN_END: &str = "9999-12-31";
@@ -82,24 +86,21 @@ pub struct Views {
 pub(crate) struct Inner {
     log: Log,
     store: Store,
-    /// One view is started at a time, so that none is started twice.
+    /// One view is started at a time, so that none is started twice. Where they go, once one has been.
     starting: tokio::sync::Mutex<Option<mpsc::UnboundedSender<Member>>>,
     running: Mutex<HashMap<&'static str, Following>>,
-    /// Told when somebody waits for a view.
-    asked: Arc<Notify>,
+    /// Who waits for a view.
+    asked: Arc<Asked>,
 }
 
 impl Views {
-    /// Opens `views.db` in the log's folder. What is not of this log and epoch, or can't be read, is thrown
-    /// away: it is built again.
+    /// Opens the views of a log: `views.db` in its folder, or the schema `duban_views` of its database. What is
+    /// not of this log and epoch, or can't be read, is thrown away: it is built again.
     pub async fn open(log: &Log) -> Result<Views, OpenError> {
-        let Location::Folder(folder) = log.location() else {
-            return Err(sqlx::Error::Configuration("views on Postgres".into()).into());
-        };
         Ok(Views {
             inner: Arc::new(Inner {
                 log: log.clone(),
-                store: Store::open(folder, log.identity()).await?,
+                store: Store::open(log).await?,
                 starting: tokio::sync::Mutex::default(),
                 running: Mutex::default(),
                 asked: Arc::default(),
@@ -108,7 +109,8 @@ impl Views {
     }
 
     /// Sets a view to work: from where it stands, or from zero if it is new, of another version, or ahead of
-    /// the log. One that is at work already goes on.
+    /// the log. One that is at work already goes on. On Postgres one process runs it and any reads it: this one
+    /// too, once nobody else does.
     pub async fn start<V: View>(&self) -> Result<Following, StorageError> {
         self.start_entry(Entry::of::<V>()).await
     }
@@ -119,17 +121,25 @@ impl Views {
             return Ok(following);
         }
         let head = *self.inner.log.watch().borrow();
-        let standing = self.inner.store.table(&entry.shape, head).await?;
+        let found = self.inner.store.table(&entry.shape, head).await?;
         let (status, watched) = watch::channel(Status { position: 0, state: State::Starting });
         let following = Following::new(entry.name, watched, Arc::clone(&self.inner.asked));
-        let member = Member { view: (entry.projection)(), status, standing, indexed: Indexed::Unknown };
-        let front = joining.get_or_insert_with(|| {
-            let (front, tasks) = Run::start(self, &self.inner.asked);
-            self.inner.log.joined(tasks);
-            front
+        let member = Member::new(entry, status);
+        let runs = joining.get_or_insert_with(|| {
+            let (joining, task) = keeper::start(self);
+            self.inner.log.joined([task]);
+            joining
         });
-        if let Err(mpsc::error::SendError(member)) = front.send(member) {
-            member.status.send_modify(|status| status.state = State::Closed);
+        match found {
+            Readiness::Older => {
+                let upgrade = rebuild::upgrade(self.clone(), entry, member, runs.clone());
+                self.inner.log.joined([tokio::spawn(upgrade)]);
+            }
+            Readiness::Ready => {
+                if let Err(mpsc::error::SendError(member)) = runs.send(member) {
+                    member.status.send_modify(|status| status.state = State::Closed);
+                }
+            }
         }
         self.inner.log.followed(following.clone());
         lock(&self.inner.running).insert(entry.name, following.clone());
@@ -168,8 +178,44 @@ pub const WAIT: Duration = Duration::from_secs(10);
 
 /// Where a view stands, as its database says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) version: i64,
-    pub(crate) position: Position,
-    pub(crate) generation: i64,
+struct Standing {
+    version: i64,
+    position: Position,
+    /// Counts the tables that it had.
+    generation: i64,
+    /// The event that it can't take, and why, as whoever ran it last found.
+    stopped: Option<(Position, String)>,
+    /// Whether this process is to run it.
+    mine: bool,
+}
+
+impl Standing {
+    /// Nowhere yet, and nobody's.
+    fn new(version: i64) -> Self {
+        Self { version, position: 0, generation: 1, stopped: None, mine: false }
+    }
+
+    /// How the view is, for a program that knows this version of it.
+    fn state(&self, version: i64) -> State {
+        match &self.stopped {
+            // Its columns may be others: whoever knows only the old ones can't read it.
+            _ if self.version > version => {
+                let reason =
+                    format!("version {} of the view is live, this program knows {version}", self.version);
+                State::Stopped { position: self.position, reason }
+            }
+            // Being built anew.
+            _ if self.version < version => State::Starting,
+            Some((position, reason)) => State::Stopped { position: *position, reason: reason.clone() },
+            None => State::Running,
+        }
+    }
+}
+
+/// The table of a view as it is found at the start.
+enum Readiness {
+    /// It can be gone on with, or left to those who know its newer version.
+    Ready,
+    /// It is of an older version: it is built anew beside, and serves those who know it meanwhile.
+    Older,
 }

@@ -34,7 +34,7 @@ pub(super) struct Poisoned {
 }
 
 /// A view whose types are not known where it is run.
-pub(super) trait Project: Send {
+pub(super) trait Project: Send + Sync {
     /// Its table.
     fn shape(&self) -> Shape;
 

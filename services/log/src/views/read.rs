@@ -1,14 +1,19 @@
 //! Asking a view: wait until it stands where it must, then read rows and position in one transaction.
 
+use std::time::Duration;
+
 use duban_domain::Position;
 use tokio::time::Instant;
 
 use super::row::{Cell, Found, Record};
 use super::shape::Shape;
-use super::sqlite::Reading;
-use super::{View, Views};
+use super::store::Reading;
+use super::{Standing, View, Views, postgres};
 use crate::error::{ReadError, StorageError};
-use crate::follower::{State, Status};
+use crate::follower::{Following, State, Status};
+
+/// How soon it is looked again for a view that is being built anew.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,25 +83,89 @@ pub struct Snapshot {
 impl Views {
     /// A snapshot of a view that stands where `wanted` says, waited for until `deadline`.
     pub async fn read<V: View>(&self, wanted: Wanted, deadline: Instant) -> Result<Snapshot, ViewError> {
-        let head = self.inner.log.head().await?;
-        let wanted = match wanted {
-            Wanted::Head => head,
-            Wanted::AtLeast(wanted) if wanted > head => return Err(ViewError::BeyondHead { wanted, head }),
-            Wanted::AtLeast(wanted) => wanted,
-            Wanted::Latest => 0,
-        };
         let following = self.following(V::NAME).ok_or(ViewError::NotRunning(V::NAME))?;
+        match self.inner.store.shared() {
+            None => self.read_here(&following, wanted, deadline).await,
+            Some(store) => read_shared(store, &following, V::VERSION, wanted, deadline).await,
+        }
+    }
+
+    /// Where this process runs every view and alone writes the log, it is waited for first.
+    async fn read_here(
+        &self,
+        following: &Following,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<Snapshot, ViewError> {
+        let wanted = wanted.least(self.inner.log.head().await?)?;
         let Ok(status) = tokio::time::timeout_at(deadline, following.reached(wanted)).await else {
-            return Err(ViewError::Behind { view: V::NAME, position: following.status().position, wanted });
+            return Err(behind(following, wanted));
         };
-        alive(V::NAME, status)?;
+        alive(following.name, status)?;
         let mut reading = self.inner.store.snapshot().await?;
-        let position = reading.standing(V::NAME).await?.map_or(0, |standing| standing.position);
+        let position = reading.standing(following.name).await?.map_or(0, |standing| standing.position);
         if position < wanted {
-            return Err(ViewError::Behind { view: V::NAME, position, wanted });
+            return Err(ViewError::Behind { view: following.name, position, wanted });
         }
         Ok(Snapshot { reading, position })
     }
+}
+
+/// Where any process writes, the head and the view are asked for in one snapshot; only a view that is behind is
+/// waited for.
+async fn read_shared(
+    store: &postgres::Store,
+    following: &Following,
+    version: i64,
+    wanted: Wanted,
+    deadline: Instant,
+) -> Result<Snapshot, ViewError> {
+    let mut least = None;
+    loop {
+        alive(following.name, following.status())?;
+        let mut reading = store.snapshot().await?;
+        let (head, standing) = reading.standing(following.name).await?;
+        // Of the head as it was when the question came: what is written while it waits doesn't count.
+        let least = match least {
+            Some(least) => least,
+            None => *least.insert(wanted.least(head)?),
+        };
+        if let Some(standing) = standing {
+            let Standing { position, version: found, .. } = standing;
+            alive(following.name, Status { position, state: standing.state(version) })?;
+            if found == version && position >= least {
+                return Ok(Snapshot { reading: Reading::Postgres(reading), position });
+            }
+            if found < version {
+                // It is being built anew, from which place on is no matter: nobody tells of it.
+                drop(reading);
+                if tokio::time::timeout_at(deadline, tokio::time::sleep(AGAIN)).await.is_err() {
+                    return Err(behind(following, least));
+                }
+                continue;
+            }
+        }
+        drop(reading);
+        if tokio::time::timeout_at(deadline, following.reached(least)).await.is_err() {
+            return Err(behind(following, least));
+        }
+    }
+}
+
+impl Wanted {
+    /// The position that the view must have reached.
+    fn least(self, head: Position) -> Result<Position, ViewError> {
+        match self {
+            Wanted::Head => Ok(head),
+            Wanted::AtLeast(wanted) if wanted > head => Err(ViewError::BeyondHead { wanted, head }),
+            Wanted::AtLeast(wanted) => Ok(wanted),
+            Wanted::Latest => Ok(0),
+        }
+    }
+}
+
+fn behind(following: &Following, wanted: Position) -> ViewError {
+    ViewError::Behind { view: following.name, position: following.status().position, wanted }
 }
 
 fn alive(view: &'static str, status: Status) -> Result<(), ViewError> {
@@ -129,8 +198,13 @@ impl Snapshot {
         Ok(rows.into_iter().map(found).collect::<Result<_, _>>().map_err(sqlx::Error::from)?)
     }
 
-    /// Rows of any query over the views, such as a count.
-    pub async fn query(&mut self, sql: &str, arguments: &[Cell]) -> Result<Vec<Record>, ViewError> {
-        Ok(self.reading.query(sql, arguments).await?)
+    /// What `columns` come to over rows of the view, such as a count; `rest` as in [`Snapshot::select`].
+    pub async fn query<V: View>(
+        &mut self,
+        columns: &str,
+        rest: &str,
+        arguments: &[Cell],
+    ) -> Result<Vec<Record>, ViewError> {
+        Ok(self.reading.query(&Shape::of::<V>(), columns, rest, arguments).await?)
     }
 }

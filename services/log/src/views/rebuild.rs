@@ -5,13 +5,18 @@
 
 use duban_domain::Position;
 
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
 use super::digest::digest;
 use super::pages::Pages;
-use super::projection::{Change, Poisoned, Project};
+use super::projection::{Poisoned, Project};
+use super::run::Member;
 use super::shape::Shape;
-use super::sqlite::Reading;
-use super::{Digest, Entry, ViewError, Views};
+use super::store::{Beside, Reading};
+use super::{Digest, Entry, Standing, ViewError, Views};
 use crate::error::ReadError;
+use crate::follower::{RETRY, State};
 
 /// What a rebuild found, both at the same position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,57 +47,63 @@ struct Building {
     keyed: bool,
 }
 
+impl Building {
+    fn new(entry: &Entry, found: &Standing) -> Self {
+        let mut view = (entry.projection)();
+        view.reset(1);
+        let generation = found.generation + 1;
+        Self { view, shape: entry.shape, generation, position: 0, target: found.position, keyed: false }
+    }
+}
+
+/// The right to build beside, out on loan while a page is written.
+type Writing = JoinHandle<(Beside, Result<(), sqlx::Error>)>;
+
 impl Views {
     /// Builds these views from zero, all of them in one reading of the log, each up to where the live one
     /// stands, and puts them in the place of those.
     pub async fn rebuild_all(&self, entries: &[Entry]) -> Result<Vec<(&'static str, Rebuilt)>, ViewError> {
         let store = &self.inner.store;
+        let mut beside = store.beside().await?.ok_or_else(at_work)?;
         let mut building = Vec::new();
         for entry in entries {
             let found = store.standing(entry.name).await?.ok_or(ViewError::NotRunning(entry.name))?;
-            store.create_beside(&entry.shape).await?;
-            let mut view = (entry.projection)();
-            view.reset(1);
-            let (shape, generation) = (entry.shape, found.generation + 1);
-            building.push(Building {
-                view,
-                shape,
-                generation,
-                position: 0,
-                target: found.position,
-                keyed: false,
-            });
+            if found.version != entry.shape.version {
+                return Err(ViewError::NotRunning(entry.name));
+            }
+            beside.create(&entry.shape).await?;
+            building.push(Building::new(entry, &found));
         }
-        self.build(&mut building).await?;
+        beside = self.build(beside, &mut building).await?;
         for view in &mut building {
-            store.index(&view.shape, &view.shape.beside(), view.generation).await?;
+            beside.index(&view.shape, view.generation).await?;
             view.keyed = true;
         }
         // Where the live ones stand by now, and in this snapshot will stand as long as they are compared.
-        let mut live = store.snapshot().await?;
+        let mut live = store.long_snapshot().await?;
         for view in &mut building {
             let found =
                 live.standing(view.shape.name).await?.ok_or(ViewError::NotRunning(view.shape.name))?;
             view.target = found.position;
         }
-        self.build(&mut building).await?;
-        let mut beside = store.snapshot().await?;
+        beside = self.build(beside, &mut building).await?;
+        let mut built = store.long_snapshot().await?;
         let mut rebuilt = Vec::new();
         for view in &building {
-            rebuilt.push((view.shape.name, compare(view, &mut live, &mut beside).await?));
+            rebuilt.push((view.shape.name, compare(view, &mut live, &mut built).await?));
         }
-        drop((live, beside));
+        drop((live, built));
         for view in &mut building {
-            self.swap(view).await?;
+            beside = self.swap(beside, view).await?;
         }
         Ok(rebuilt)
     }
 
     /// Builds each view up to its target. The one furthest behind goes first, until it stands where the next one
     /// does: from there they go on together.
-    async fn build(&self, building: &mut [Building]) -> Result<(), ViewError> {
+    async fn build(&self, beside: Beside, building: &mut [Building]) -> Result<Beside, ViewError> {
         let mut pages = Pages::of(self.log());
-        let mut writing: Option<tokio::task::JoinHandle<Result<(), sqlx::Error>>> = None;
+        let mut writing: Writing = tokio::spawn(async move { (beside, Ok(())) });
         loop {
             let behind = building.iter().filter(|view| view.position < view.target);
             let Some(from) = behind.clone().map(|view| view.position).min() else { break };
@@ -108,57 +119,109 @@ impl Views {
             let due = |view: &&mut Building| view.position == from && view.position < view.target;
             for view in building.iter_mut().filter(due) {
                 let missing = view.view.prepare(events);
-                self.load(view, missing).await?;
+                if !missing.is_empty() {
+                    writing = self.load(done(writing).await?, view, missing).await?;
+                }
                 let change = view.view.project(events).map_err(|poison| refused(&view.shape, poison))?;
                 changes.push((view.shape, change));
                 view.position = last;
             }
-            done(writing.take()).await?;
-            let views = self.clone();
-            writing = Some(tokio::spawn(async move { views.inner.store.write_beside(&changes).await }));
+            let mut beside = done(writing).await?;
+            writing = tokio::spawn(async move {
+                let written = beside.write(&changes).await;
+                (beside, written)
+            });
         }
         done(writing).await
     }
 
-    async fn load(&self, view: &mut Building, missing: Vec<String>) -> Result<(), ViewError> {
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let (store, table) = (&self.inner.store, view.shape.beside());
+    async fn load(
+        &self,
+        mut beside: Beside,
+        view: &mut Building,
+        missing: Vec<String>,
+    ) -> Result<Writing, ViewError> {
         if !view.keyed {
-            store.index_keys(&view.shape, &table, view.generation).await?;
+            beside.index_keys(&view.shape, view.generation).await?;
             view.keyed = true;
         }
-        let rows = store.open_rows(&view.shape, &table, &missing).await?;
-        Ok(view.view.load(missing, rows).map_err(sqlx::Error::from)?)
+        let rows = self.inner.store.open_rows(&view.shape, &view.shape.beside(), &missing).await?;
+        view.view.load(missing, rows).map_err(sqlx::Error::from)?;
+        Ok(tokio::spawn(async move { (beside, Ok(())) }))
     }
 
     /// Puts a view that has been built in the place of the live one, with what that one has taken meanwhile.
-    async fn swap(&self, view: &mut Building) -> Result<(), ViewError> {
-        let store = &self.inner.store;
+    async fn swap(&self, mut beside: Beside, view: &mut Building) -> Result<Beside, ViewError> {
         loop {
             let name = view.shape.name;
-            let found = store.standing(name).await?.ok_or(ViewError::NotRunning(name))?;
+            let found = self.inner.store.standing(name).await?.ok_or(ViewError::NotRunning(name))?;
+            if found.generation + 1 != view.generation {
+                return Err(at_work());
+            }
             view.target = found.position;
-            self.build(std::slice::from_mut(view)).await?;
-            if store.swap(&view.shape, view.position, &Change::default()).await? {
-                return Ok(());
+            beside = self.build(beside, std::slice::from_mut(view)).await?;
+            if beside.swap(&view.shape, view.generation, view.position).await? {
+                return Ok(beside);
             }
         }
     }
+
+    /// Builds this program's version of a view beside an older one, up to where that one stands, and puts it in
+    /// its place.
+    async fn replace(&self, entry: &Entry) -> Result<(), ViewError> {
+        let store = &self.inner.store;
+        let mut beside = store.beside().await?.ok_or_else(at_work)?;
+        let found = store.standing(entry.name).await?.ok_or(ViewError::NotRunning(entry.name))?;
+        if found.version >= entry.shape.version {
+            return Ok(());
+        }
+        beside.create(&entry.shape).await?;
+        let mut view = Building::new(entry, &found);
+        beside = self.build(beside, std::slice::from_mut(&mut view)).await?;
+        beside.index(&view.shape, view.generation).await?;
+        view.keyed = true;
+        self.swap(beside, &mut view).await.map(drop)
+    }
 }
 
-async fn compare(view: &Building, live: &mut Reading, beside: &mut Reading) -> Result<Rebuilt, sqlx::Error> {
+/// Replaces an older version of a view, whatever it takes, then lets the new one join the runs.
+pub(super) async fn upgrade(views: Views, entry: Entry, member: Member, runs: mpsc::UnboundedSender<Member>) {
+    let mut closing = views.log().closing();
+    tokio::select! {
+        // What it leaves undone, it or another process does after the next start.
+        _ = closing.wait_for(|closing| *closing) => {
+            member.status.send_modify(|status| status.state = State::Closed);
+            return;
+        }
+        () = replaced(&views, &entry) => {}
+    }
+    runs.send(member).ok();
+}
+
+async fn replaced(views: &Views, entry: &Entry) {
+    while let Err(error) = views.replace(entry).await {
+        tracing::warn!(view = entry.name, %error, "an older version of a view is replaced as soon as it can be");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn at_work() -> ViewError {
+    sqlx::Error::Protocol("another rebuild is at work".into()).into()
+}
+
+async fn compare(view: &Building, live: &mut Reading, built: &mut Reading) -> Result<Rebuilt, sqlx::Error> {
     Ok(Rebuilt {
         before: digest(live, &view.shape, view.shape.name, view.position).await?,
-        after: digest(beside, &view.shape, &view.shape.beside(), view.position).await?,
+        after: digest(built, &view.shape, &view.shape.beside(), view.position).await?,
     })
 }
 
-async fn done(writing: Option<tokio::task::JoinHandle<Result<(), sqlx::Error>>>) -> Result<(), ViewError> {
-    let Some(writing) = writing else { return Ok(()) };
+/// Waits until the page is written and the right is back.
+async fn done(writing: Writing) -> Result<Beside, ViewError> {
     let panicked = |error: tokio::task::JoinError| sqlx::Error::Protocol(error.to_string());
-    Ok(writing.await.map_err(panicked)??)
+    let (beside, written) = writing.await.map_err(panicked)?;
+    written?;
+    Ok(beside)
 }
 
 fn refused(shape: &Shape, Poisoned { position, reason }: Poisoned) -> ViewError {

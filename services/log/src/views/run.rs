@@ -12,15 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duban_domain::{Position, Recorded};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::pages::Pages;
 use super::projection::{Change, Poisoned, Project};
 use super::shape::Shape;
-use super::{Standing, Views};
+use super::{Entry, Standing, Views};
 use crate::error::ReadError;
-use crate::follower::{FollowError, RETRY, State, Status, state_of};
+use crate::follower::{Asked, FollowError, RETRY, State, Status, state_of};
 use crate::log::PAGE_EVENTS;
 
 /// How far behind the head a view is brought up apart from the others, in events.
@@ -37,6 +37,21 @@ pub(super) struct Member {
     pub(super) standing: Standing,
     /// Which of its indexes its table has.
     pub(super) indexed: Indexed,
+    /// It stopped here: this process doesn't try again.
+    pub(super) refused: bool,
+}
+
+impl Member {
+    /// One that has yet to find out where it stands.
+    pub(super) fn new(entry: Entry, status: watch::Sender<Status>) -> Self {
+        Self {
+            view: (entry.projection)(),
+            status,
+            standing: Standing::new(entry.shape.version),
+            indexed: Indexed::Unknown,
+            refused: false,
+        }
+    }
 }
 
 /// Which indexes a table has; unless it is known, they are made where they are missing.
@@ -66,18 +81,21 @@ pub(super) struct Run {
     guest: Option<Member>,
     /// Where views go that are not for this run.
     other: mpsc::UnboundedSender<Member>,
+    /// Where views go that are not this process's to run any more.
+    back: mpsc::UnboundedSender<Member>,
     /// Whether it is the one at the front.
     front: bool,
-    asked: Arc<Notify>,
+    asked: Arc<Asked>,
     head: watch::Receiver<Position>,
     closing: watch::Receiver<bool>,
 }
 
 impl Run {
-    /// Sets both runs to work; whoever joins is sent to the first.
+    /// Sets both runs to work; whoever joins is sent to the first. Whoever is another process's to run is sent
+    /// `back`, and so is what stopped here.
     pub(super) fn start(
         views: &Views,
-        asked: &Arc<Notify>,
+        back: &mpsc::UnboundedSender<Member>,
     ) -> (mpsc::UnboundedSender<Member>, [JoinHandle<()>; 2]) {
         let (to_front, at_front) = mpsc::unbounded_channel();
         let (to_behind, at_behind) = mpsc::unbounded_channel();
@@ -86,8 +104,9 @@ impl Run {
             joining,
             guest: None,
             other,
+            back: back.clone(),
             front,
-            asked: Arc::clone(asked),
+            asked: Arc::clone(&views.inner.asked),
             head: views.log().watch(),
             closing: views.log().closing(),
             views: views.clone(),
@@ -125,9 +144,8 @@ impl Run {
 
     /// Follows until the log closes; an error is a passing one, and whatever is held is thrown away.
     async fn follow(&mut self) -> Result<(), FollowError> {
-        for member in &mut self.members {
-            stand(&self.views, member).await?;
-        }
+        let members = std::mem::take(&mut self.members);
+        self.stand_all(members).await?;
         let mut pages = Pages::of(self.views.log());
         let mut under_way: Option<(Position, Writing)> = None;
         loop {
@@ -150,7 +168,7 @@ impl Run {
                 Err(ReadError::Unavailable(error)) => return Err(error.into()),
                 Err(stop) => {
                     self.written(under_way.take()).await?;
-                    self.stop(from, &state_of(stop));
+                    self.stop(from, &state_of(stop)).await?;
                     continue;
                 }
             };
@@ -161,7 +179,7 @@ impl Run {
                     Some(ReadError::Unavailable(error)) => return Err(error.clone().into()),
                     Some(stop) => {
                         self.written(under_way.take()).await?;
-                        self.stop(from, &state_of(stop.clone()));
+                        self.stop(from, &state_of(stop.clone())).await?;
                     }
                     // Asked for below the head, there is always one.
                     None => return Err(FollowError::Retry("the log gave no events".into())),
@@ -245,7 +263,10 @@ impl Run {
         };
         let member = &mut self.members[index];
         loop {
-            stand(&self.views, member).await?;
+            if !stand(&self.views, member).await? {
+                // Somebody else runs it by now, and will find out.
+                return Err(FollowError::Fenced);
+            }
             let sound = &events[..events.partition_point(|event| event.position < poison.position)];
             let Some(last) = sound.last().map(|event| event.position) else { break };
             match take(&self.views, member, sound).await? {
@@ -261,19 +282,71 @@ impl Run {
             }
         }
         let Poisoned { position, reason } = poison;
-        stopped(&self.members.swap_remove(index), State::Stopped { position, reason });
+        let member = self.members.swap_remove(index);
+        self.stopped(member, State::Stopped { position, reason }).await
+    }
+
+    /// Leaves a view where it is, and tells everybody.
+    async fn stopped(&mut self, mut member: Member, state: State) -> Result<(), FollowError> {
+        let (name, standing) = (member.view.shape().name, &member.standing);
+        if let Some(store) = self.views.inner.store.shared() {
+            let told = match &state {
+                // Another process may be newer and know the event.
+                State::Outdated { .. } => store.release(name).await,
+                State::Stopped { position, reason } => {
+                    store.stopped(name, standing.generation, *position, reason).await
+                }
+                State::Starting | State::Running | State::Closed => Ok(()),
+            };
+            if let Err(error) = told {
+                self.members.push(member);
+                return Err(error.into());
+            }
+        }
+        tracing::error!(view = name, ?state, "a view has stopped");
+        member.status.send_replace(Status { position: standing.position, state });
+        member.refused = true;
+        self.send_back(member);
         Ok(())
     }
 
     /// The views that stand at `from` can't go on.
-    fn stop(&mut self, from: Position, state: &State) {
+    async fn stop(&mut self, from: Position, state: &State) -> Result<(), FollowError> {
         let (stop, go_on) = std::mem::take(&mut self.members)
             .into_iter()
             .partition::<Vec<_>, _>(|member| member.standing.position == from);
         self.members = go_on;
+        let mut done = Ok(());
         for member in stop {
-            stopped(&member, state.clone());
+            if done.is_ok() {
+                done = self.stopped(member, state.clone()).await;
+            } else {
+                self.members.push(member);
+            }
         }
+        done
+    }
+
+    /// Puts views where the database says that they stand, and sends back those that another process runs.
+    async fn stand_all(&mut self, members: Vec<Member>) -> Result<(), FollowError> {
+        let mut stood = Ok(());
+        for mut member in members {
+            match if stood.is_ok() { stand(&self.views, &mut member).await } else { Ok(true) } {
+                Ok(true) => self.members.push(member),
+                Ok(false) => self.send_back(member),
+                Err(error) => {
+                    // It stays, to be put where it stands next time.
+                    self.members.push(member);
+                    stood = Err(error);
+                }
+            }
+        }
+        stood
+    }
+
+    /// In a folder nobody takes it, and nobody needs to.
+    fn send_back(&self, member: Member) {
+        self.back.send(member).ok();
     }
 
     /// Whether somebody joins or leaves.
@@ -290,11 +363,9 @@ impl Run {
 
     /// Takes who joins, and hands over who belongs to the other run. Nothing may be under way.
     async fn receive(&mut self, head: Position) -> Result<(), FollowError> {
-        while let Some(mut member) = self.guest.take().or_else(|| self.joining.try_recv().ok()) {
-            let stood = stand(&self.views, &mut member).await;
-            self.members.push(member);
-            stood?;
-        }
+        let joining = std::iter::from_fn(|| self.guest.take().or_else(|| self.joining.try_recv().ok()));
+        let joining: Vec<Member> = joining.collect();
+        self.stand_all(joining).await?;
         let (mut leaving, staying) = std::mem::take(&mut self.members)
             .into_iter()
             .partition::<Vec<_>, _>(|member| self.is_for_other(member, head));
@@ -320,7 +391,7 @@ impl Run {
             guest = self.joining.recv() => self.guest = guest,
             _ = self.head.changed(), if self.front => {
                 tokio::select! {
-                    () = self.asked.notified() => {}
+                    () = self.asked.here.notified() => {}
                     () = tokio::time::sleep(GATHER) => {}
                     _ = self.closing.changed() => {}
                 }
@@ -329,24 +400,27 @@ impl Run {
     }
 }
 
-/// Puts a view where the database says that it stands, holding nothing.
-async fn stand(views: &Views, member: &mut Member) -> Result<(), FollowError> {
+/// Puts a view where the database says that it stands, holding nothing; false if it is another's to run.
+async fn stand(views: &Views, member: &mut Member) -> Result<bool, FollowError> {
     let shape = member.view.shape();
     let found = views.inner.store.standing(shape.name).await?.ok_or(FollowError::Fenced)?;
+    if !found.mine || found.version != shape.version {
+        return Ok(false);
+    }
     member.view.reset(views.inner.store.next_number(shape.name).await?);
     if found.generation != member.standing.generation {
         member.indexed = Indexed::Unknown;
     }
     member.status.send_replace(Status { position: found.position, state: State::Running });
     member.standing = found;
-    Ok(())
+    Ok(true)
 }
 
 /// Gives a view's table all the indexes that it has at the front.
 async fn index(views: &Views, member: &mut Member) -> Result<(), FollowError> {
     if member.indexed < Indexed::All {
         let shape = member.view.shape();
-        views.inner.store.index(&shape, shape.name, member.standing.generation).await?;
+        views.inner.store.index(&shape, member.standing.generation).await?;
         member.indexed = Indexed::All;
     }
     Ok(())
@@ -362,18 +436,11 @@ async fn take(
     if !missing.is_empty() {
         let (store, shape) = (&views.inner.store, member.view.shape());
         if member.indexed < Indexed::Keys {
-            store.index_keys(&shape, shape.name, member.standing.generation).await?;
+            store.index_keys(&shape, member.standing.generation).await?;
             member.indexed = Indexed::Keys;
         }
         let rows = store.open_rows(&shape, shape.name, &missing).await?;
         member.view.load(missing, rows).map_err(sqlx::Error::from)?;
     }
     Ok(member.view.project(events))
-}
-
-fn stopped(member: &Member, state: State) {
-    let name = member.view.shape().name;
-    let position = member.standing.position;
-    tracing::error!(view = name, ?state, "a view has stopped");
-    member.status.send_replace(Status { position, state });
 }

@@ -43,6 +43,8 @@ pub(super) struct Store {
     readers: SqlitePool,
     /// The one connection that writes; `None` after a failure, until the next write.
     writer: tokio::sync::Mutex<Option<SqliteConnection>>,
+    /// Held by who rebuilds.
+    rebuilding: Arc<tokio::sync::Mutex<()>>,
     /// The statements on each table, by its name.
     statements: Mutex<HashMap<String, Arc<Statements>>>,
 }
@@ -89,7 +91,7 @@ impl Store {
     async fn with(database: Database, connection: SqliteConnection) -> Result<Self, OpenError> {
         let readers = database.readers(READERS).await?;
         let writer = tokio::sync::Mutex::new(Some(connection));
-        Ok(Self { database, readers, writer, statements: Mutex::default() })
+        Ok(Self { database, readers, writer, rebuilding: Arc::default(), statements: Mutex::default() })
     }
 
     pub(super) async fn close(&self) {
@@ -129,13 +131,16 @@ impl Store {
     }
 
     /// The live table of a view, made anew where there is none that can be gone on with.
-    pub(super) async fn table(&self, shape: &Shape, head: Position) -> Result<Standing, sqlx::Error> {
+    pub(super) async fn table(&self, shape: &Shape, head: Position) -> Result<(), sqlx::Error> {
         let mut writer = self.writer().await?;
         let found = standing(&mut writer, shape.name).await?;
         // A view ahead of the log has seen events that a restore took away.
         let usable = |standing: &Standing| standing.version == shape.version && standing.position <= head;
         let generation = match found {
-            Some(found) if usable(&found) => return Ok(found),
+            Some(found) if usable(&found) => {
+                writer.keep();
+                return Ok(());
+            }
             Some(found) => found.generation + 1,
             None => 1,
         };
@@ -151,15 +156,14 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(Standing { version: shape.version, position: 0, generation })
+        writer.keep();
+        Ok(())
     }
 
-    /// Makes the table of a rebuild, in place of what one that was given up may have left.
-    pub(super) async fn create_beside(&self, shape: &Shape) -> Result<(), sqlx::Error> {
-        let mut writer = self.writer().await?;
-        let script = create(shape, &shape.beside());
-        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *writer).await?;
-        Ok(())
+    /// The right to build beside; `None` while another rebuild is at work.
+    pub(super) fn beside(self: &Arc<Self>) -> Option<Beside> {
+        let alone = Arc::clone(&self.rebuilding).try_lock_owned().ok()?;
+        Some(Beside { store: Arc::clone(self), _alone: alone })
     }
 
     /// The index by which [`Store::open_rows`] finds rows. A table built from nothing does without at first.
@@ -190,11 +194,9 @@ impl Store {
     async fn sorted(&self, script: String) -> Result<(), sqlx::Error> {
         let mut writer = self.writer().await?;
         let script = format!("PRAGMA temp_store = file; {script} PRAGMA temp_store = memory;");
-        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *writer).await;
-        if done.is_err() {
-            writer.discard();
-        }
-        done.map(|_| ())
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *writer).await?;
+        writer.keep();
+        Ok(())
     }
 
     /// Writes what a page of events does to some views that stand at `from`, together with their positions.
@@ -209,11 +211,9 @@ impl Store {
         changes: &[(Shape, i64, Change)],
     ) -> Result<bool, sqlx::Error> {
         let mut writer = self.writer().await?;
-        let done = self.write_with(&mut writer, from, to, changes).await;
-        if done.is_err() {
-            writer.discard();
-        }
-        done
+        let written = self.write_with(&mut writer, from, to, changes).await?;
+        writer.keep();
+        Ok(written)
     }
 
     async fn write_with(
@@ -244,60 +244,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(true)
-    }
-
-    /// Writes what a page does to the table of a rebuild.
-    pub(super) async fn write_beside(&self, changes: &[(Shape, Change)]) -> Result<(), sqlx::Error> {
-        let mut writer = self.writer().await?;
-        let done = async {
-            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-            for (shape, change) in changes {
-                self.change(&mut tx, shape, &shape.beside(), change).await?;
-            }
-            tx.commit().await
-        }
-        .await;
-        if done.is_err() {
-            writer.discard();
-        }
-        done
-    }
-
-    /// Puts the table of a rebuild, brought to `position` by `change`, in the place of the live one; false if
-    /// that one does not stand there.
-    pub(super) async fn swap(
-        &self,
-        shape: &Shape,
-        position: Position,
-        change: &Change,
-    ) -> Result<bool, sqlx::Error> {
-        let mut writer = self.writer().await?;
-        let done = async {
-            // One transaction: a crash in here leaves the old table in place, whole.
-            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-            let moved = sqlx::query(
-                "UPDATE view_positions SET generation = generation + 1 WHERE view = $1 AND position = $2",
-            )
-            .bind(shape.name)
-            .bind(signed(position))
-            .execute(&mut *tx)
-            .await?;
-            if moved.rows_affected() == 0 {
-                tx.rollback().await?;
-                return Ok(false);
-            }
-            self.change(&mut tx, shape, &shape.beside(), change).await?;
-            let (live, beside) = (shape.name, shape.beside());
-            let script = format!("DROP TABLE {live}; ALTER TABLE {beside} RENAME TO {live};");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(true)
-        }
-        .await;
-        if done.is_err() {
-            writer.discard();
-        }
-        done
     }
 
     /// A few statements for the whole page, never one for each row.
@@ -354,17 +300,29 @@ impl Store {
         if guard.is_none() {
             *guard = Some(self.database.writer().await?);
         }
-        Ok(Writing(guard))
+        Ok(Writing { held: guard, sound: false })
     }
 }
 
-/// The connection that writes, held.
-struct Writing<'a>(tokio::sync::MutexGuard<'a, Option<SqliteConnection>>);
+/// The connection that writes, held. It is thrown away unless all went well: after a failure, or given up half
+/// way, it may be in the middle of anything.
+struct Writing<'a> {
+    held: tokio::sync::MutexGuard<'a, Option<SqliteConnection>>,
+    sound: bool,
+}
 
 impl Writing<'_> {
-    /// Throws the connection away: after a failed commit it may still be in the transaction.
-    fn discard(mut self) {
-        *self.0 = None;
+    /// All went well.
+    fn keep(mut self) {
+        self.sound = true;
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.sound {
+            *self.held = None;
+        }
     }
 }
 
@@ -372,16 +330,93 @@ impl std::ops::Deref for Writing<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        let Some(connection) = self.0.as_ref() else { unreachable!("held only while it is there") };
+        let Some(connection) = self.held.as_ref() else { unreachable!("held only while it is there") };
         connection
     }
 }
 
 impl std::ops::DerefMut for Writing<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        let Some(connection) = self.0.as_mut() else { unreachable!("held only while it is there") };
+        let Some(connection) = self.held.as_mut() else { unreachable!("held only while it is there") };
         connection
     }
+}
+
+/// The right to build beside.
+pub(super) struct Beside {
+    store: Arc<Store>,
+    _alone: tokio::sync::OwnedMutexGuard<()>,
+}
+
+impl Beside {
+    /// Makes the table, in place of what one that was given up may have left.
+    pub(super) async fn create(&mut self, shape: &Shape) -> Result<(), sqlx::Error> {
+        let mut writer = self.store.writer().await?;
+        let script = create(shape, &shape.beside());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *writer).await?;
+        writer.keep();
+        Ok(())
+    }
+
+    pub(super) async fn index_keys(&mut self, shape: &Shape, generation: i64) -> Result<(), sqlx::Error> {
+        self.store.index_keys(shape, &shape.beside(), generation).await
+    }
+
+    pub(super) async fn index(&mut self, shape: &Shape, generation: i64) -> Result<(), sqlx::Error> {
+        self.store.index(shape, &shape.beside(), generation).await
+    }
+
+    /// Writes what a page does.
+    pub(super) async fn write(&mut self, changes: &[(Shape, Change)]) -> Result<(), sqlx::Error> {
+        let mut writer = self.store.writer().await?;
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        for (shape, change) in changes {
+            self.store.change(&mut tx, shape, &shape.beside(), change).await?;
+        }
+        tx.commit().await?;
+        writer.keep();
+        Ok(())
+    }
+
+    /// Puts the table, which stands at `position`, in the place of the live one; false if that one does not.
+    pub(super) async fn swap(
+        &mut self,
+        shape: &Shape,
+        generation: i64,
+        position: Position,
+    ) -> Result<bool, sqlx::Error> {
+        let mut writer = self.store.writer().await?;
+        let swapped = swap(&mut writer, shape, generation, position).await?;
+        writer.keep();
+        Ok(swapped)
+    }
+}
+
+/// One transaction: a crash in here leaves the old table in place, whole.
+async fn swap(
+    connection: &mut SqliteConnection,
+    shape: &Shape,
+    generation: i64,
+    position: Position,
+) -> Result<bool, sqlx::Error> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let moved = sqlx::query(
+        "UPDATE view_positions SET generation = $2 WHERE view = $1 AND position = $3 AND generation = $2 - 1",
+    )
+    .bind(shape.name)
+    .bind(generation)
+    .bind(signed(position))
+    .execute(&mut *tx)
+    .await?;
+    if moved.rows_affected() == 0 {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    let (live, beside) = (shape.name, shape.beside());
+    let script = format!("DROP TABLE {live}; ALTER TABLE {beside} RENAME TO {live};");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// A transaction that reads.
@@ -406,9 +441,16 @@ impl Reading {
         rows.iter().map(|row| stored(shape, row)).collect()
     }
 
-    /// Rows of any query over the views.
-    pub(super) async fn query(&mut self, sql: &str, arguments: &[Cell]) -> Result<Vec<Record>, sqlx::Error> {
-        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())), bind);
+    /// What `columns` come to over the rows of a view.
+    pub(super) async fn query(
+        &mut self,
+        shape: &Shape,
+        columns: &str,
+        rest: &str,
+        arguments: &[Cell],
+    ) -> Result<Vec<Record>, sqlx::Error> {
+        let sql = format!("SELECT {columns} FROM {} WHERE {rest}", shape.name);
+        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
         let rows = query.fetch_all(&mut *self.0).await?;
         let Some(first) = rows.first() else { return Ok(Vec::new()) };
         let names: Arc<[String]> = first.columns().iter().map(|column| column.name().to_owned()).collect();
@@ -487,6 +529,9 @@ async fn standing(connection: &mut SqliteConnection, view: &str) -> Result<Optio
             version: row.try_get(0)?,
             position: unsigned(row.try_get(1)?),
             generation: row.try_get(2)?,
+            stopped: None,
+            // Nobody else is in this folder.
+            mine: true,
         })
     })
     .transpose()

@@ -12,7 +12,7 @@ use duban_domain::event::Event;
 use duban_domain::name::{AnomalyId, ReadingId};
 use duban_domain::{Period, Recorded};
 use duban_log::Snapshot;
-use duban_log::views::{ALWAYS, Column, Resource, STATE};
+use duban_log::views::{ALWAYS, Column, Of, Resource, STATE};
 use duban_rpc::{Error, Moment};
 use serde::{Deserialize, Serialize};
 
@@ -192,7 +192,7 @@ impl Resource for Readings {
 /// The snapshot is of this view; what was known at a position never changes, so what rests on the readings may
 /// be read from another one.
 pub async fn fallen(snapshot: &mut Snapshot, moment: Moment) -> Result<BTreeSet<ReadingId>, Error> {
-    let sql = "SELECT key FROM readings WHERE known_from <= $1 AND known_to > $1 AND standing <> 'ADOPTED'";
-    let found = snapshot.query(sql, &[moment.position.into()]).await?;
+    let rest = "known_from <= $1 AND known_to > $1 AND standing <> 'ADOPTED'";
+    let found = snapshot.query::<Of<Readings>>("key", rest, &[moment.position.into()]).await?;
     Ok(found.iter().filter_map(|row| row.text("key")?.parse().ok()).collect())
 }

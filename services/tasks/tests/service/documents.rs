@@ -301,8 +301,8 @@ async fn no_view_keeps_the_text_and_a_replay_gives_the_same_rows() {
     assert_eq!(service.get(OPINION, now()).await.document.unwrap().text, text);
     let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     let mut snapshot = service.views.read::<Of<Documents>>(Wanted::Head, patience).await.unwrap();
-    let sql = "SELECT COUNT(*) AS rows, MAX(LENGTH(state)) AS longest FROM documents";
-    let found = snapshot.query(sql, &[]).await.unwrap();
+    let counts = "COUNT(*) AS rows, MAX(LENGTH(state)) AS longest";
+    let found = snapshot.query::<Of<Documents>>(counts, "1 = 1", &[]).await.unwrap();
     assert_eq!(found[0].integer("rows"), Some(6));
     assert!(found[0].integer("longest").unwrap() < 1_000);
     drop(snapshot);
