@@ -1,6 +1,7 @@
 //! The folded state of the subjects that a decision reads, all at one position.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::Position;
 use crate::agency::{Agency, Bearers};
@@ -11,7 +12,7 @@ use crate::log::Lineage;
 use crate::name::{AgencyId, AssignmentId, CycleId, DocumentId, LogId, ObligationId, ReportId, TaskId};
 use crate::rejection::{Reason, Rejection};
 use crate::report::Report;
-use crate::subject::Subject;
+use crate::subject::{Subject, Tag};
 use crate::task::{Duty, Task};
 
 /// A state that grows from events. Total: what is recorded has happened.
@@ -37,14 +38,16 @@ enum State {
 
 #[derive(Debug, Clone)]
 struct Folded {
+    tag: Tag,
     state: State,
     last: Position,
 }
 
 /// Subjects and their states. Only what is [watched](World::watch) is folded, and only that may be asked for.
+/// Clones share their states until one of them goes on: a kept fold is not copied to be looked at.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    subjects: BTreeMap<Subject, Folded>,
+    subjects: BTreeMap<Subject, Arc<Folded>>,
 }
 
 impl World {
@@ -78,7 +81,8 @@ impl World {
             Subject::Report(_) => State::Report(None),
             Subject::Log(_) => State::Log(None),
         };
-        self.subjects.entry(subject).or_insert(Folded { state, last: 0 });
+        let tag = subject.tag();
+        self.subjects.entry(subject).or_insert_with(|| Arc::new(Folded { tag, state, last: 0 }));
     }
 
     /// Whether `subject` is folded here.
@@ -88,11 +92,22 @@ impl World {
 
     /// Folds one more event into each subject that it is filed under.
     pub fn apply(&mut self, recorded: &Recorded) {
-        for (subject, folded) in &mut self.subjects {
-            if recorded.is_filed_under(&subject.tag()) {
-                folded.state.evolve(recorded);
-                folded.last = recorded.position;
-            }
+        for folded in self.subjects.values_mut().filter(|folded| recorded.is_filed_under(&folded.tag)) {
+            let folded = Arc::make_mut(folded);
+            folded.state.evolve(recorded);
+            folded.last = recorded.position;
+        }
+    }
+
+    /// One of its subjects alone, as it is here; nothing if it is not watched.
+    #[must_use]
+    pub fn only(&self, subject: &Subject) -> World {
+        let found = self.subjects.get_key_value(subject);
+        World {
+            subjects: found
+                .map(|(subject, folded)| (subject.clone(), Arc::clone(folded)))
+                .into_iter()
+                .collect(),
         }
     }
 

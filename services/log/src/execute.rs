@@ -237,17 +237,16 @@ impl Log {
         events: &[(Proposed, NewEvent)],
         receipt: Receipt,
     ) -> World {
-        let Basis { mut subjects, mut world, .. } = basis;
+        let Basis { subjects, mut world, .. } = basis;
+        // The folds themselves are let go of, here and below, so that the world is not copied to go on.
+        let read: Vec<Subject> = subjects.into_keys().collect();
         for recorded in recorded(request, events, receipt.first, receipt.recorded_at) {
             // What was written but not read: whoever reads it next reads it anew.
             recorded.tags.iter().for_each(|tag| self.inner.folds.forget(tag));
             world.apply(&recorded);
-            for one in subjects.values_mut() {
-                Arc::make_mut(one).apply(&recorded);
-            }
         }
-        for (subject, world) in subjects {
-            self.inner.folds.put(&subject, world);
+        for subject in read {
+            self.inner.folds.put(&subject, Arc::new(world.only(&subject)));
         }
         world
     }

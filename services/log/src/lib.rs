@@ -49,6 +49,9 @@
 //!   nothing that it could contradict. A subject read from the start has its chain checked for gaps.
 //! - **Each commit has an instant of its own**, at least a microsecond after the one before, and after any
 //!   instant about which [`Log::position_at`] has answered. So "as known at T" names one position for ever.
+//! - **The one writer of a SQLite log remembers** the head and the last position under tags used lately, and asks
+//!   for nothing before it writes; receipts are found by the row that is there already. Positions that are not dense
+//!   fail the transaction, so a batch is only ever written after the head that it was planned on.
 //! - **Within a batch, what conflicts with a neighbour is answered as a conflict** once the batch is durable,
 //!   instead of waiting for the next batch: it would conflict there too.
 //! - **Who loses a race for a subject queues for it**, within the process, instead of racing on: a busy subject

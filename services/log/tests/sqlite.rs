@@ -134,6 +134,22 @@ async fn a_lost_tail_is_data_loss_and_stops_writing() {
 }
 
 #[tokio::test]
+async fn what_another_wrote_against_the_rules_is_not_written_over() {
+    let f = Fixture::new().await;
+    f.log.append(append(1, &[&["a"]])).await.unwrap();
+    let theirs = "INSERT INTO events SELECT 2, id, type, recorded_at + 1, effective_on, actor, role, agency, \
+                  request_id, correlation, causation, trace_id, nonce, '[[\"a\",1]]', body FROM events";
+    tamper(&f, theirs).await;
+    // The writer remembers the head as it was: the first one finds out, and the next knows better.
+    let mine = support::conditional(2, &[&["a"]], &["a"], 1);
+    assert!(matches!(f.log.append(mine.clone()).await, Err(AppendError::Unavailable(_))));
+    assert!(matches!(f.log.append(mine).await, Err(AppendError::Conflict)));
+    let next = f.log.append(support::conditional(3, &[&["a"]], &["a"], 2)).await.unwrap();
+    assert_eq!(next.receipt().first, 3);
+    check(&everything(&f.log).await);
+}
+
+#[tokio::test]
 async fn a_damaged_envelope_is_data_loss() {
     let f = Fixture::new().await;
     f.log.append(append(1, &[&["a"], &["b"]])).await.unwrap();

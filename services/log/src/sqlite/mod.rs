@@ -5,10 +5,12 @@
 //! by a head needs no transaction.
 
 mod insert;
+mod memory;
 pub(crate) mod moving;
 mod plan;
 mod reader;
 mod schema;
+mod script;
 mod store;
 mod writer;
 
@@ -36,6 +38,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The page cache of the connection that writes, in KiB.
 const WRITER_CACHE_KIB: i32 = 32 * 1024;
+/// How many pages the write-ahead log may have before it is taken into the file: 32 MiB. Each time costs two syncs,
+/// and a page that was written often meanwhile is taken over once.
+const CHECKPOINT_PAGES: u32 = 8192;
+/// Statements that a connection that writes keeps prepared.
+const STATEMENTS: usize = 128;
 /// Rows that a connection's thread may be ahead of the task that takes them.
 const ROW_BUFFER: usize = 256;
 
@@ -129,6 +136,8 @@ impl Database {
             .options
             .clone()
             .pragma("cache_size", (-WRITER_CACHE_KIB).to_string())
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+            .statement_cache_capacity(STATEMENTS)
             // What could undo a single statement would else go through a file.
             .pragma("temp_store", "memory");
         SqliteConnection::connect_with(&options).await

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::plan::plan;
 use super::reader::{self, receipt_of};
 use super::schema::{self, identify};
-use super::writer::{EVENTS, Inserts, RECEIPTS, know};
+use super::script::{self, EVENTS, RECEIPTS};
+use super::writer::know;
 use super::{Bound, Database, Folder, Insert, Reader, last, signed, unsigned};
 use crate::append::LogIdentity;
 use crate::clock::Clock;
@@ -272,7 +273,7 @@ async fn record(
     let batch = std::slice::from_ref(&opening.append);
     let known = know(connection, batch).await?;
     let now = clock.now().as_microsecond().max(known.recorded_at.saturating_add(1));
-    Inserts::new().write(connection, &plan(known, batch.iter(), now)).await?;
+    script::write(connection, &plan(known, batch.iter(), now)).await?;
     identify(connection, opening.identity).await
 }
 

@@ -19,9 +19,11 @@ pub(crate) struct Known {
     pub(crate) head: Position,
     /// When it was recorded, in microseconds.
     pub(crate) recorded_at: i64,
+    /// Whether the receipts have been looked for.
+    pub(crate) looked_for_receipts: bool,
     /// The receipts that there are for the batch's requests.
     pub(crate) receipts: HashMap<RequestKey, StoredReceipt>,
-    /// The last position under each tag that the batch reads or writes.
+    /// The last position under each tag that the batch reads or writes; 0 if there is none.
     pub(crate) lasts: HashMap<Tag, Position>,
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) events: Vec<Placed<'a>>,
     pub(crate) receipts: Vec<(&'a Append, Receipt)>,
     pub(crate) answers: Vec<Result<Appended, AppendError>>,
+    /// What is known once it is written.
+    pub(crate) known: Known,
 }
 
 /// Plans the batch in its order. `now` is in microseconds and not before `known.recorded_at`.
@@ -54,7 +58,7 @@ pub(crate) fn plan<'a>(mut known: Known, batch: impl Iterator<Item = &'a Append>
         let answer = plan.one(&mut known, append);
         plan.answers.push(answer);
     }
-    plan
+    Plan { known, ..plan }
 }
 
 impl<'a> Plan<'a> {

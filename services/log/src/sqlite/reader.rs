@@ -186,11 +186,11 @@ pub(crate) async fn known(
         .bind(json(tags.iter().map(|tag| tag.as_str())))
         .fetch_all(connection)
         .await?;
-    let mut known = Known { recorded_at: i64::MIN, ..Known::default() };
+    let mut known = Known { recorded_at: i64::MIN, looked_for_receipts: true, ..Known::default() };
     for row in &rows {
         let last = row.try_get::<Option<i64>, _>(4)?.map(unsigned);
         if let Some(tag) = row.try_get::<Option<String>, _>(6)? {
-            known.lasts.extend(last.map(|last| (Tag::stored(tag), last)));
+            known.lasts.insert(Tag::stored(tag), last.unwrap_or(0));
         } else if row.try_get::<Option<&[u8]>, _>(0)?.is_some() {
             known.receipts.extend([receipt_of(row)?]);
         } else {

@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use duban_domain::{Position, Tag, Timestamp};
-use sqlx::Connection;
+use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::plan::{Known, Placed, Plan, plan};
-use super::{Database, Folder, Insert, reader, signed};
+use super::memory::{Memory, tags};
+use super::plan::{Known, plan};
+use super::script::Scripts;
+use super::{Database, Folder, reader};
 use crate::append::{Append, Appended, BATCH_BYTES_MAX, BATCH_MAX};
 use crate::clock::Clock;
 use crate::error::{AppendError, StorageError};
@@ -59,7 +61,8 @@ impl Writer {
             head: options.head,
             settled: i64::MIN,
             committed: Arc::clone(&committed),
-            inserts: Inserts::new(),
+            memory: Memory::blank(),
+            scripts: Scripts::default(),
             _folder: options.folder,
         };
         (Self { queue, committed }, tokio::spawn(committer.run(jobs)))
@@ -98,7 +101,8 @@ struct Committer {
     /// Nothing is recorded at or before this instant any more.
     settled: i64,
     committed: Arc<Committed>,
-    inserts: Inserts,
+    memory: Memory,
+    scripts: Scripts,
     _folder: Arc<Folder>,
 }
 
@@ -149,6 +153,7 @@ impl Committer {
                 // The commit may have failed or its success may not have been heard. The connection may
                 // still be in the transaction: it is thrown away, and the next batch reads the head anew.
                 tracing::error!(%error, appends = batch.appends.len(), "a batch could not be committed");
+                self.memory.clear();
                 if let Some(connection) = self.connection.take() {
                     connection.close_hard().await.ok();
                 }
@@ -160,26 +165,54 @@ impl Committer {
         }
     }
 
-    async fn attempt(
-        &mut self,
-        batch: &[Append],
-    ) -> Result<(Position, Vec<Result<Appended, AppendError>>), sqlx::Error> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => self.connection.insert(self.database.writer().await?),
-        };
-        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let known = know(&mut tx, batch).await?;
+    /// Without asking anything first where all that must be known is remembered: one client alone would feel
+    /// each hop to the connection's thread and back.
+    async fn attempt(&mut self, batch: &[Append]) -> Result<Done, sqlx::Error> {
+        if let Some(known) = self.memory.recall(batch)
+            && let Some(done) = self.write(batch, known).await?
+        {
+            return Ok(done);
+        }
+        let known = know(connection(&mut self.connection, &self.database).await?, batch).await?;
         if known.head < *self.head.borrow() {
             return Err(sqlx::Error::Protocol("the log has lost events that were published".into()));
         }
+        let done = self.write(batch, known).await?;
+        done.ok_or_else(|| sqlx::Error::Protocol("a receipt is there that was not found".into()))
+    }
+
+    /// Plans the batch and writes it. `None`: nothing is written, the receipts must be looked for first, since an
+    /// append that fails may have been answered before, or has been.
+    async fn write(&mut self, batch: &[Append], known: Known) -> Result<Option<Done>, sqlx::Error> {
         // Each batch has an instant of its own, so that "recorded at or before" names one position.
         let now =
             self.clock.now().as_microsecond().max(known.recorded_at + 1).max(self.settled.saturating_add(1));
         let plan = plan(known, batch.iter(), now);
-        self.inserts.write(&mut tx, &plan).await?;
-        tx.commit().await?;
-        Ok((plan.head, plan.answers))
+        let looked = plan.known.looked_for_receipts;
+        if !looked && plan.answers.iter().any(Result::is_err) {
+            return Ok(None);
+        }
+        let connection = connection(&mut self.connection, &self.database).await?;
+        match self.scripts.run(connection, &plan).await {
+            Err(sqlx::Error::Database(error)) if !looked && error.is_unique_violation() => return Ok(None),
+            done => done?,
+        }
+        self.memory.keep(&plan);
+        Ok(Some((plan.head, plan.answers)))
+    }
+}
+
+/// The new head, and an answer for each append.
+type Done = (Position, Vec<Result<Appended, AppendError>>);
+
+/// The connection, opened again after a failure.
+async fn connection<'c>(
+    connection: &'c mut Option<SqliteConnection>,
+    database: &Database,
+) -> Result<&'c mut SqliteConnection, sqlx::Error> {
+    match connection {
+        Some(connection) => Ok(connection),
+        None => Ok(connection.insert(database.writer().await?)),
     }
 }
 
@@ -205,76 +238,8 @@ impl Batch {
 
 /// Reads all that the plan of a batch depends on.
 pub(super) async fn know(connection: &mut SqliteConnection, batch: &[Append]) -> Result<Known, sqlx::Error> {
-    let mut tags: HashSet<&Tag> = HashSet::new();
-    for append in batch {
-        tags.extend(append.condition.read.iter().map(|(tag, _)| tag));
-        tags.extend(append.events.iter().flat_map(|event| &event.tags));
-    }
+    let tags: HashSet<&Tag> = batch.iter().flat_map(tags).collect();
     let requests: HashSet<String> =
         batch.iter().map(|append| append.origin.request_id.simple().to_string()).collect();
     reader::known(connection, &requests, &tags).await
-}
-
-/// The table of events and what a row binds, in order.
-pub(super) const EVENTS: &str = "events (position, id, type, recorded_at, effective_on, actor, role, agency, \
-                                 request_id, correlation, causation, trace_id, nonce, tags, body)";
-/// The table of receipts and what a row binds, in order.
-pub(super) const RECEIPTS: &str =
-    "receipts (request_id, principal, fingerprint, first_position, last_position, recorded_at)";
-
-/// The statements that write.
-pub(super) struct Inserts {
-    events: Insert,
-    receipts: Insert,
-}
-
-impl Inserts {
-    pub(super) fn new() -> Self {
-        Self { events: Insert::into(EVENTS, 15), receipts: Insert::into(RECEIPTS, 6) }
-    }
-
-    pub(super) async fn write(
-        &self,
-        connection: &mut SqliteConnection,
-        plan: &Plan<'_>,
-    ) -> Result<(), sqlx::Error> {
-        let at = plan.recorded_at;
-        self.events.rows(connection, &plan.events, |query, placed| bind_event(query, placed, at)).await?;
-        self.receipts
-            .rows(connection, &plan.receipts, |query, (append, receipt)| {
-                query
-                    .bind(append.origin.request_id.as_bytes().to_vec())
-                    .bind(append.origin.caller.principal.as_str().to_owned())
-                    .bind(append.fingerprint.to_vec())
-                    .bind(signed(receipt.first))
-                    .bind(signed(receipt.last))
-                    .bind(at)
-            })
-            .await
-    }
-}
-
-fn bind_event<'q>(
-    query: super::insert::Bound<'q>,
-    placed: &Placed<'_>,
-    recorded_at: i64,
-) -> super::insert::Bound<'q> {
-    let Placed { position, append, event, tags } = placed;
-    let origin = &append.origin;
-    query
-        .bind(signed(*position))
-        .bind(event.id.as_bytes().to_vec())
-        .bind(event.event_type.clone())
-        .bind(recorded_at)
-        .bind(event.effective_on.to_string())
-        .bind(origin.caller.principal.as_str().to_owned())
-        .bind(origin.caller.role.as_str())
-        .bind(origin.caller.agency.as_ref().map(ToString::to_string))
-        .bind(origin.request_id.as_bytes().to_vec())
-        .bind(origin.correlation.as_bytes().to_vec())
-        .bind(origin.causation.map(signed))
-        .bind(origin.trace_id.clone())
-        .bind(event.nonce.to_vec())
-        .bind(reader::write_tags(tags))
-        .bind(event.body.to_vec())
 }
