@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::support::{DUBAN, Place};
 
 /// Longer than any of it takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A server that was started, whatever becomes of it.
 struct Started {

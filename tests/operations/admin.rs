@@ -1,5 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`, and who may ask.
 
+#![allow(clippy::float_cmp, reason = "what is counted is whole")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::time::{Duration, Instant};

@@ -54,6 +54,6 @@ async fn why_it_can_not_start_is_an_object_too() {
         .unwrap();
     assert_eq!(failed.status.code(), Some(2));
     let said = String::from_utf8(failed.stderr).unwrap();
-    let last = said.lines().map(object).last().expect("it says why");
+    let last = said.lines().map(object).next_back().expect("it says why");
     assert!(last["failure"].as_str().unwrap().contains("can't listen on"), "{last}");
 }

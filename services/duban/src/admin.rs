@@ -155,12 +155,11 @@ async fn livez() -> &'static str {
 }
 
 async fn readyz(State(office): State<Asked>) -> Response {
-    let in_the_way = ready::in_the_way(&office).await;
+    let in_the_way = ready::look(&office).await.in_the_way;
     if in_the_way.is_empty() {
         return "ready\n".into_response();
     }
-    let lines: String = in_the_way.iter().map(|line| format!("{line}\n")).collect();
-    (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, in_the_way.join("\n") + "\n").into_response()
 }
 
 async fn metrics(State(office): State<Asked>) -> Response {

@@ -148,10 +148,15 @@ impl From<OpenError> for Failure {
     }
 }
 
-/// An error with its causes.
+/// An error with its causes. Some repeat their cause in their own words: that is said once.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    causes.fold(
+        error.to_string(),
+        |said, cause| {
+            if said.ends_with(&cause) { said } else { format!("{said}: {cause}") }
+        },
+    )
 }
 
 impl From<io::Error> for Failure {
@@ -188,6 +193,22 @@ mod tests {
         for (code, exit) in table {
             assert_eq!(Exit::of(code) as u8, exit, "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{said}")]
+        struct Told {
+            said: &'static str,
+            source: Option<Box<Told>>,
+        }
+        let root = Told { said: "refused", source: None };
+        let repeats = Told { said: "can't connect: refused", source: Some(Box::new(root)) };
+        assert_eq!(
+            chain(&Told { said: "away", source: Some(Box::new(repeats)) }),
+            "away: can't connect: refused"
+        );
     }
 
     #[test]

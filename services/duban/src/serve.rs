@@ -24,7 +24,7 @@ pub(crate) async fn run(args: ServeArgs, printer: &mut Printer) -> Result<(), Fa
     let telemetry = telemetry::set_up(args.log_format, args.otlp_endpoint.as_deref())
         .map_err(|error| Failure::Usage(format!("--otlp-endpoint: {error}")))?;
     let ending = Ending::watch(args.drain_within())?;
-    let ended = serve(&args, &ending, printer).await;
+    let ended = Box::pin(serve(&args, &ending, printer)).await;
     ending.stage.is("the last traces");
     telemetry.shut_down();
     // Threads that block are waited for after this.
@@ -49,7 +49,7 @@ async fn serve(args: &ServeArgs, ending: &Ending, printer: &mut Printer) -> Resu
         stage: ending.stage.clone(),
         ..Settings::at(args.log.location())
     };
-    let Some(started) = ending.told.run_until_cancelled(start(settings)).await else {
+    let Some(started) = ending.told.run_until_cancelled(Box::pin(start(settings))).await else {
         tracing::info!("told to stop before it had started");
         return Ok(());
     };

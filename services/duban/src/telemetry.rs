@@ -36,7 +36,9 @@ pub(crate) fn set_up(format: LogFormat, endpoint: Option<&str>) -> Result<Teleme
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => {
-            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
+            std::panic::set_hook(Box::new(|panic| {
+                tracing::error!(%panic, "a thread panicked");
+            }));
             lines.json().flatten_event(true).boxed()
         }
     };
@@ -66,7 +68,7 @@ impl SpanExporter for Collector {
         let sent = self.exporter.export(batch).await;
         match (&sent, self.away.swap(sent.is_err(), Ordering::Relaxed)) {
             (Err(error), false) => {
-                tracing::warn!(%error, "traces can't be sent; they are lost until they can")
+                tracing::warn!(%error, "traces can't be sent; they are lost until they can");
             }
             (Ok(()), true) => tracing::info!("traces are sent again"),
             (Ok(()), false) | (Err(_), true) => {}

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use duban_domain::Position;
 use duban_log::Load;
 use duban_rpc::Calls;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -15,7 +16,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use super::{Office, Open, ready};
+use super::ready::{self, Standing};
+use super::{Office, Open};
 
 /// OpenMetrics text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -48,10 +50,11 @@ impl Metrics {
     /// All of it, as it is now.
     pub(super) async fn text(&self, office: &Office) -> Result<String, fmt::Error> {
         let mut seen = Registry::with_prefix(PREFIX);
-        let ready = gauge(u64::from(ready::in_the_way(office).await.is_empty()));
+        let Standing { in_the_way, head } = ready::look(office).await;
+        let ready = gauge(u64::from(in_the_way.is_empty()));
         seen.register("ready", "1 if it can answer callers, as /readyz says", ready);
         if let Some(open) = office.open() {
-            look(open, &mut seen).await;
+            register(open, head, &mut seen);
         }
         let mut text = String::new();
         encode_registry(&mut text, &self.counted)?;
@@ -62,7 +65,7 @@ impl Metrics {
 }
 
 /// The log and its followers, as they are now.
-async fn look(open: &Open, seen: &mut Registry) {
+fn register(open: &Open, head: Option<Position>, seen: &mut Registry) {
     let (position, lag, healthy) = (Followers::default(), Followers::default(), Followers::default());
     seen.register("follower_position", "Up to where it has taken the log", position.clone());
     seen.register("follower_healthy", "1 unless it has stopped", healthy.clone());
@@ -82,7 +85,7 @@ async fn look(open: &Open, seen: &mut Registry) {
             seen.register("log_free_positions", "For how many positions there are partitions", gauge(room));
         }
     }
-    let Ok(head) = ready::head(&open.log).await else { return };
+    let Some(head) = head else { return };
     seen.register("log_head_position", "The last committed position", gauge(head));
     seen.register("follower_lag_events", "How many events it is behind the head", lag.clone());
     for following in &followers {

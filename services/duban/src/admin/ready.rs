@@ -16,27 +16,36 @@ const HEAD_WITHIN: Duration = Duration::from_secs(2);
 /// How many events a view may be behind: below what it takes within the time that a query waits for it.
 const LAG_MAX: u64 = 10_000;
 
-/// A line for each thing that is in the way; none: it is ready.
-pub(super) async fn in_the_way(office: &Office) -> Vec<String> {
-    let mut lines = Vec::new();
+/// How the process stands.
+pub(super) struct Standing {
+    /// A line for each thing that is in the way; none: it is ready.
+    pub(super) in_the_way: Vec<String>,
+    /// The head of the log, where it is known.
+    pub(super) head: Option<Position>,
+}
+
+/// Looks how the process stands.
+pub(super) async fn look(office: &Office) -> Standing {
+    let mut in_the_way = Vec::new();
     if office.is_draining() {
-        lines.push("draining".to_owned());
+        in_the_way.push("draining".to_owned());
     }
     let Some(open) = office.open() else {
-        lines.push("starting".to_owned());
-        return lines;
+        in_the_way.push("starting".to_owned());
+        return Standing { in_the_way, head: None };
     };
     let head = head(&open.log).await;
     if let Err(why) = &head {
-        lines.push(format!("log: {why}"));
+        in_the_way.push(format!("log: {why}"));
     }
-    // What can't be known of the head says nothing of the views.
-    lines.extend(views(open, head.unwrap_or_default()));
-    lines
+    let head = head.ok();
+    // What isn't known of the head says nothing of the views.
+    in_the_way.extend(views(open, head.unwrap_or_default()));
+    Standing { in_the_way, head }
 }
 
 /// The head of the log, or why it is not known.
-pub(super) async fn head(log: &Log) -> Result<Position, String> {
+async fn head(log: &Log) -> Result<Position, String> {
     match tokio::time::timeout(HEAD_WITHIN, log.head()).await {
         Ok(head) => head.map_err(|error| chain(&error)),
         Err(_late) => Err(format!("no answer within {} s", HEAD_WITHIN.as_secs())),

@@ -63,10 +63,10 @@ impl Writer {
     pub(super) fn start(options: WriterOptions) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(options.queue);
         let WriterOptions { options, epoch, clock, heads, queue: _ } = options;
-        let committed = Arc::<Committed>::default();
-        let counted = Arc::clone(&committed);
-        let committer = Committer { options, epoch, clock, heads, committed: counted, connection: None };
-        (Self { queue, committed }, tokio::spawn(committer.run(jobs)))
+        let counts = Arc::<Committed>::default();
+        let committed = Arc::clone(&counts);
+        let work = Committer { options, epoch, clock, heads, committed, connection: None };
+        (Self { queue, committed: counts }, tokio::spawn(work.run(jobs)))
     }
 
     /// Answers once the append is durable, or certain not to be, or unknown.

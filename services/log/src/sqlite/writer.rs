@@ -53,19 +53,19 @@ impl Writer {
     /// connection to be closed.
     pub(crate) fn start(options: WriterOptions) -> (Self, JoinHandle<Option<SqliteConnection>>) {
         let (queue, jobs) = mpsc::channel(options.queue);
-        let committed = Arc::<Committed>::default();
+        let counts = Arc::<Committed>::default();
         let committer = Committer {
             database: options.database,
             connection: Some(options.connection),
             clock: options.clock,
             head: options.head,
             settled: i64::MIN,
-            committed: Arc::clone(&committed),
+            committed: Arc::clone(&counts),
             memory: Memory::blank(),
             scripts: Scripts::default(),
             _folder: options.folder,
         };
-        (Self { queue, committed }, tokio::spawn(committer.run(jobs)))
+        (Self { queue, committed: counts }, tokio::spawn(committer.run(jobs)))
     }
 
     /// Answers once the append is durable, or certain not to be, or unknown.
