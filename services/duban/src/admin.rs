@@ -5,6 +5,7 @@
 //! | `GET /livez` | the process runs; nothing about its database, or a restart would be the cure for that |
 //! | `GET /readyz` | 200 if it can answer callers; else 503 and a line for each thing that is in the way |
 //! | `GET /metrics` | what [`metrics`] counts, as OpenMetrics text |
+//! | `POST /rebuild`, `POST /rebuild/{view}` | the process's views built anew beside the live ones, compared and swapped: a JSON array of what `duban rebuild` prints |
 //!
 //! It listens before the log is opened and answers until the log is closed, so that starting and draining can
 //! be seen. Whoever reaches it is believed, as everywhere in this version: it is on loopback unless `--insecure`.
@@ -13,8 +14,10 @@
 //! # Determinations
 //! - **The accept loop is ours**, as that of the services: axum's own bounds neither connections nor headers.
 
+mod ask;
 mod metrics;
 mod ready;
+mod rebuild;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -25,7 +28,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post as posted};
 use duban_log::views::Entry;
 use duban_log::{Log, Views};
 use duban_rpc::{Calls, ServeError};
@@ -37,6 +40,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use ask::{get as got, post};
 use metrics::Metrics;
 
 /// The most connections at once; the next waits to be accepted.
@@ -106,6 +110,8 @@ fn routes(office: Asked) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/rebuild", posted(rebuild::all))
+        .route("/rebuild/{view}", posted(rebuild::one))
         .layer(middleware::from_fn(not_from_a_page))
         .with_state(office)
 }

@@ -1,12 +1,17 @@
 //! `duban rebuild`: views built anew from the log, compared with what stood there, and put in its place.
+//!
+//! On Postgres beside the processes that serve; a folder is its server's own, so there the server does it itself,
+//! asked on its admin port. Either way reads go on, and the swap is atomic.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use duban_log::views::{Entry, Rebuilt};
-use duban_log::{Log, LogOptions, Views};
+use duban_log::{Location, Log, LogOptions, ViewError, Views};
 use serde_json::{Value, json};
 
-use crate::args::{RebuildArgs, Service};
+use crate::admin::post;
+use crate::args::{AdminAddress, RebuildArgs, Service};
 use crate::failure::{Exit, Failure, chain};
 use crate::output::Printer;
 use crate::server::views_of;
@@ -14,28 +19,80 @@ use crate::server::views_of;
 /// Rebuilds one view, or all of them.
 pub(crate) async fn run(args: RebuildArgs, printer: &mut Printer) -> Result<(), Failure> {
     let views = chosen(args.view.as_deref())?;
-    is_there(&args.log.data)?;
-    let opened =
-        |error: duban_log::OpenError| Failure::Other { exit: Exit::Unavailable, message: chain(&error) };
-    let log = Log::open(LogOptions::new(&args.log.data)).await.map_err(opened)?;
-    let store = Views::open(&log).await.map_err(opened)?;
-    let mut wrong = Vec::new();
+    let rebuilt = match args.admin {
+        Some(AdminAddress::At(address)) => by_the_server(address, args.view.as_deref()).await?,
+        Some(AdminAddress::Off) => return Err(Failure::Usage("--admin: the admin port is off".to_owned())),
+        None => here(args.log.location(), &views).await?,
+    };
     let mut list = printer.list("rebuilt");
-    for view in views {
-        let rebuilt = rebuild(&log, &store, view).await?;
-        if !rebuilt.is_same() {
-            wrong.push(view.name);
+    let mut wrong = Vec::new();
+    for row in rebuilt {
+        if row["before"] != row["after"] {
+            wrong.push(row["view"].as_str().unwrap_or_default().to_owned());
         }
-        list.push(shown(view.name, &rebuilt))?;
+        list.push(row)?;
     }
     list.end()?;
-    log.close().await;
-    store.close().await;
     if wrong.is_empty() {
         return Ok(());
     }
     let message = format!("{} did not hold what the log says; now it does", wrong.join(", "));
     Err(Failure::Other { exit: Exit::Unverified, message })
+}
+
+/// By this process, on a log that it may open.
+async fn here(location: Location, views: &[Entry]) -> Result<Vec<Value>, Failure> {
+    if let Location::Folder(data) = &location {
+        is_there(data)?;
+    }
+    let opened = |error: duban_log::OpenError| unavailable(chain(&error));
+    let log = Log::open(LogOptions::at(location)).await.map_err(opened)?;
+    let store = Views::open(&log).await.map_err(opened)?;
+    let rebuilt = caught_up(&log, &store, views).await;
+    let rebuilt = match rebuilt {
+        Ok(()) => rebuild(&store, views).await.map_err(|error| unavailable(chain(&error))),
+        Err(failure) => Err(failure),
+    };
+    log.close().await;
+    store.close().await;
+    rebuilt
+}
+
+/// What stands there is brought up to the head first, so that the two compare.
+async fn caught_up(log: &Log, store: &Views, views: &[Entry]) -> Result<(), Failure> {
+    let head = log.head().await.map_err(|error| unavailable(chain(&error)))?;
+    for view in views {
+        view.start(store).await.map_err(|error| unavailable(chain(&error)))?;
+    }
+    for view in views {
+        let Some(following) = store.following(view.name) else { continue };
+        let status = following.reached(head).await;
+        if !status.is_healthy() {
+            return Err(unavailable(format!("{} has stopped: {:?}", view.name, status.state)));
+        }
+    }
+    Ok(())
+}
+
+/// Rebuilds views that are at work; a row for each.
+pub(crate) async fn rebuild(store: &Views, views: &[Entry]) -> Result<Vec<Value>, ViewError> {
+    let rebuilt = store.rebuild_all(views).await?;
+    Ok(rebuilt.iter().map(|(view, rebuilt)| shown(view, rebuilt)).collect())
+}
+
+/// By the process whose log it is.
+async fn by_the_server(address: SocketAddr, view: Option<&str>) -> Result<Vec<Value>, Failure> {
+    let path = view.map_or_else(|| "/rebuild".to_owned(), |view| format!("/rebuild/{view}"));
+    let said = |error: String| unavailable(format!("{address}: {error}"));
+    let (done, answer) = post(address, &path).await.map_err(|error| said(chain(&*error)))?;
+    if !done {
+        return Err(said(answer.trim_end().to_owned()));
+    }
+    serde_json::from_str(&answer).map_err(|error| said(chain(&error)))
+}
+
+fn unavailable(message: String) -> Failure {
+    Failure::Other { exit: Exit::Unavailable, message }
 }
 
 /// A folder that was mistyped is not made into an empty log whose views are all as they should be.
@@ -55,18 +112,6 @@ fn shown(view: &str, rebuilt: &Rebuilt) -> Value {
         "before": hex::encode(before.sha256),
         "after": hex::encode(after.sha256),
     })
-}
-
-async fn rebuild(log: &Log, store: &Views, view: Entry) -> Result<Rebuilt, Failure> {
-    let unavailable = |message: String| Failure::Other { exit: Exit::Unavailable, message };
-    let head = log.head().await.map_err(|error| unavailable(chain(&error)))?;
-    let following = view.start(store).await.map_err(|error| unavailable(chain(&error)))?;
-    // What stands there is brought up to the head first, so that the two compare.
-    let status = following.reached(head).await;
-    if !status.is_healthy() {
-        return Err(unavailable(format!("{} has stopped: {:?}", view.name, status.state)));
-    }
-    view.rebuild(store).await.map_err(|error| unavailable(chain(&error)))
 }
 
 fn chosen(view: Option<&str>) -> Result<Vec<Entry>, Failure> {

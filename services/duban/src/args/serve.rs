@@ -143,6 +143,9 @@ pub(crate) struct RebuildArgs {
     /// Which view [default: all]
     #[arg(value_name = "VIEW")]
     pub(crate) view: Option<String>,
+    /// The admin port of a running server that shall do it: for a folder that is the server's own
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<AdminAddress>,
     // Where the log is.
     #[command(flatten)]
     pub(crate) log: LogArgs,

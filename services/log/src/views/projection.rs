@@ -3,7 +3,8 @@
 //! Nothing in here knows a database. What is held is right as long as whoever runs the view is the only one to
 //! write it, which the compare-and-set of its position sees to; after any failure all of it is thrown away.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use duban_domain::{Position, Recorded};
@@ -16,6 +17,9 @@ use crate::sqlite::signed;
 
 /// What a view may hold of its open rows, in bytes as they are stored; what is in memory is a few times that.
 const HELD_MAX: usize = 2 * 1024 * 1024;
+
+/// How many keys it may know to have dropped; a look-up for each key costs less than knowing more.
+const DROPPED_MAX: usize = 1_000_000;
 
 /// What a page does to a view.
 #[derive(Debug, Default)]
@@ -56,8 +60,9 @@ pub(super) struct Projection<V: View> {
     held: LruCache<String, Held<V::Columns>>,
     /// The size of all that is held.
     bytes: usize,
-    /// What is not held is not there: the view was empty and nothing has been dropped since.
-    whole: bool,
+    /// Of a view that was empty, the keys that were held and dropped: what is neither held nor among them is not
+    /// there, and needs no looking up. Hashes, since they only spare that; `None` where it isn't known.
+    dropped: Option<HashSet<u64>>,
     next: i64,
     /// The keys that each event of the page touches.
     touched: Vec<Vec<String>>,
@@ -81,7 +86,7 @@ struct Live<C> {
 
 impl<V: View> Projection<V> {
     pub(super) fn new() -> Self {
-        Self { held: LruCache::unbounded(), bytes: 0, whole: false, next: 1, touched: Vec::new(), page: 0 }
+        Self { held: LruCache::unbounded(), bytes: 0, dropped: None, next: 1, touched: Vec::new(), page: 0 }
     }
 
     fn take(&mut self, key: String, recorded: &Recorded, change: &mut Change) -> Result<(), Poison> {
@@ -132,9 +137,20 @@ impl<V: View> Projection<V> {
         {
             let Some((key, held)) = self.held.pop_lru() else { return };
             self.bytes = self.bytes.saturating_sub(weight(&key, &held.rows));
-            self.whole = false;
+            if let Some(dropped) = &mut self.dropped {
+                dropped.insert(hash_of(&key));
+                if dropped.len() > DROPPED_MAX {
+                    self.dropped = None;
+                }
+            }
         }
     }
+}
+
+fn hash_of(key: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn weight<C>(key: &str, rows: &[Live<C>]) -> usize {
@@ -148,7 +164,7 @@ impl<V: View> Project for Projection<V> {
     }
 
     fn reset(&mut self, next: i64) {
-        *self = Self { next, whole: next == 1, ..Self::new() };
+        *self = Self { next, dropped: (next == 1).then(HashSet::new), ..Self::new() };
     }
 
     fn prepare(&mut self, page: &[Arc<Recorded>]) -> Vec<String> {
@@ -159,7 +175,7 @@ impl<V: View> Project for Projection<V> {
             match self.held.get_mut(key) {
                 // Touched: it must not be dropped for another one before its turn.
                 Some(held) => held.page = self.page,
-                None if self.whole => {}
+                None if self.dropped.as_ref().is_some_and(|dropped| !dropped.contains(&hash_of(key))) => {}
                 None => {
                     missing.insert(key);
                 }
@@ -169,7 +185,7 @@ impl<V: View> Project for Projection<V> {
     }
 
     fn load(&mut self, keys: Vec<String>, rows: Vec<Stored>) -> Result<(), Unreadable> {
-        let mut found: std::collections::HashMap<String, Vec<Live<V::Columns>>> =
+        let mut found: HashMap<String, Vec<Live<V::Columns>>> =
             keys.into_iter().map(|key| (key, Vec::new())).collect();
         for stored in rows {
             let (number, bytes) = (stored.number, stored.size());

@@ -226,6 +226,8 @@ impl Run {
                 }
                 Err(poison) => poisoned.push((member.view.shape().name, poison)),
             }
+            // A stretch takes a while, and others have a turn.
+            tokio::task::yield_now().await;
         }
         Ok((batch, poisoned))
     }

@@ -26,6 +26,8 @@ use crate::sqlite::{Bound, Database, Insert, signed, unsigned};
 const FORMAT: i64 = 1;
 /// Connections that read views.
 const READERS: u32 = 8;
+/// How many pages of 4 KiB the write-ahead log may have before they are folded in.
+const CHECKPOINT_PAGES: u32 = 8192;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS view_source (format BIGINT NOT NULL, log TEXT NOT NULL, epoch TEXT NOT NULL);
@@ -298,7 +300,7 @@ impl Store {
     async fn writer(&self) -> Result<Writing<'_>, sqlx::Error> {
         let mut guard = self.writer.lock().await;
         if guard.is_none() {
-            *guard = Some(self.database.writer().await?);
+            *guard = Some(writer(&self.database).await?);
         }
         Ok(Writing { held: guard, sound: false })
     }
@@ -477,13 +479,21 @@ impl Reading {
     }
 }
 
+async fn writer(database: &Database) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = database.writer().await?;
+    // The same pages are written again and again while a view is built: they are folded in together.
+    let pages = format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(pages)).execute(&mut connection).await?;
+    Ok(connection)
+}
+
 /// The connection that writes; `None` if the file is of something else.
 async fn prepare(
     database: &Database,
     identity: LogIdentity,
 ) -> Result<Option<SqliteConnection>, sqlx::Error> {
     let mine = (FORMAT, identity.log.to_string(), identity.epoch.to_string());
-    let mut connection = database.writer().await?;
+    let mut connection = writer(database).await?;
     sqlx::raw_sql(TABLES).execute(&mut connection).await?;
     let found =
         sqlx::query("SELECT format, log, epoch FROM view_source").fetch_optional(&mut connection).await?;
