@@ -20,6 +20,7 @@ mod invariants;
 mod life;
 mod moving;
 mod operations;
+mod rebuild;
 mod retries;
 mod subscribe;
 mod support;

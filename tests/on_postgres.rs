@@ -22,6 +22,7 @@ mod migrate;
 mod moving;
 mod operations;
 mod processes;
+mod rebuild;
 mod retries;
 mod subscribe;
 mod support;

@@ -1,4 +1,5 @@
-//! How fast the services' views are built from the log: `cargo run --release --example views [events [folder]]`.
+//! How fast the services' views are built from the log: `cargo run --release --example views [events [place]]`,
+//! where the place is a folder, or the URL of a migrated Postgres database.
 //!
 //! Fills the log with tasks that are dispatched, taken, reported on and closed, unless it holds as many events
 //! already; then scans it, decodes it, lets all views catch up from nothing, and rebuilds them.
@@ -13,8 +14,10 @@ use duban::Service;
 use duban::server::views_of;
 use duban_domain::caller::{Caller, PrincipalId, Role};
 use duban_domain::event::{Event, type_of};
-use duban_log::{Append, Condition, Ids, Log, LogOptions, NewEvent, Origin, SystemIds, Views};
+use duban_log::{Append, Condition, Ids, Location, Log, LogOptions, NewEvent, Origin, SystemIds, Views};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
 
 const AGENCIES: usize = 29;
 /// Tasks that are pursued at the same time.
@@ -26,21 +29,26 @@ const TOGETHER: usize = 500;
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let events = arguments.next().map_or(Ok(100_000), |text| text.parse::<u64>())?;
-    let folder = arguments.next().map_or_else(|| PathBuf::from("target/views"), PathBuf::from);
-    let log = Log::open(LogOptions::new(&folder)).await?;
-    let start = Instant::now();
+    let place = arguments.next().unwrap_or_else(|| "target/views".to_owned());
+    let location = if place.starts_with("postgres:") {
+        Location::Postgres(place)
+    } else {
+        Location::Folder(PathBuf::from(place))
+    };
+    let log = Log::open(LogOptions::at(location.clone())).await?;
+    let start = Clock::start();
     let before = log.head().await?;
     if before < events {
         fill(&log, events).await?;
     }
     report("appended", events.saturating_sub(before), start);
 
-    let (start, mut after) = (Instant::now(), 0);
+    let (start, mut after) = (Clock::start(), 0);
     while after < events {
         after = log.read(after, usize::MAX).await?.through;
     }
     report("scanned", after, start);
-    let (start, mut after) = (Instant::now(), 0);
+    let (start, mut after) = (Clock::start(), 0);
     while after < events {
         let page = log.read(after, usize::MAX).await?;
         for event in &page.events {
@@ -50,12 +58,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     report("scanned and decoded", after, start);
 
-    for name in ["views.db", "views.db-wal", "views.db-shm"] {
-        std::fs::remove_file(folder.join(name)).ok();
-    }
+    forget_views(&location).await?;
     let views = Views::open(&log).await?;
     let all = views_of(&Service::ALL);
-    let start = Instant::now();
+    let start = Clock::start();
     for view in &all {
         view.start(&views).await?;
     }
@@ -67,13 +73,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     report("all views caught up", head, start);
     memory()?;
-    println!("views.db: {} MiB", std::fs::metadata(folder.join("views.db"))?.len() >> 20);
-    let start = Instant::now();
+    let start = Clock::start();
     for view in &all {
         println!("  {}: {} rows", view.name, view.digest(&views).await?.rows);
     }
     report("all digests", head, start);
-    let start = Instant::now();
+    let start = Clock::start();
     let rebuilt = views.rebuild_all(&all).await?;
     assert!(rebuilt.iter().all(|(_, rebuilt)| rebuilt.is_same()), "{rebuilt:?}");
     report("all views rebuilt, with both digests", head, start);
@@ -83,23 +88,58 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn report(what: &str, events: u64, start: Instant) {
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{what}: {events} events in {seconds:.2} s, {:.0} events/s", events as f64 / seconds);
+/// Views are built from nothing: what there is of them goes.
+async fn forget_views(location: &Location) -> Result<(), Box<dyn Error>> {
+    match location {
+        Location::Folder(folder) => {
+            for name in ["views.db", "views.db-wal", "views.db-shm"] {
+                std::fs::remove_file(folder.join(name)).ok();
+            }
+        }
+        Location::Postgres(url) => {
+            let mut connection = PgConnection::connect(url).await?;
+            let tables = "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'duban_views'";
+            let found: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await?;
+            for table in found {
+                let drop = format!("DROP TABLE duban_views.{table}");
+                sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut connection).await?;
+            }
+            connection.close().await?;
+        }
+    }
+    Ok(())
 }
 
-/// The most memory that the process ever had.
+/// When something began, and what the process had worked until then.
+struct Clock(Instant, f64);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now(), worked())
+    }
+}
+
+/// Seconds of processor time of this process.
+fn worked() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+fn report(what: &str, events: u64, Clock(start, before): Clock) {
+    let seconds = start.elapsed().as_secs_f64();
+    let worked = worked() - before;
+    println!(
+        "{what}: {events} events in {seconds:.2} s, {:.0} events/s; {worked:.2} s of processor time",
+        events as f64 / seconds
+    );
+}
+
+/// The most memory that the process ever had, and has.
 fn memory() -> Result<(), Box<dyn Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    println!(
-        "{}",
-        status
-            .lines()
-            .filter(|line| line.starts_with("Vm"))
-            .filter(|l| l.contains("HWM") || l.contains("RSS"))
-            .collect::<Vec<_>>()
-            .join(" ")
-    );
+    let shown = |line: &&str| line.starts_with("VmHWM") || line.starts_with("VmRSS");
+    println!("{}", status.lines().filter(shown).collect::<Vec<_>>().join(" "));
     Ok(())
 }
 

@@ -34,6 +34,12 @@ const RENEW: Duration = Duration::from_secs(2);
 const MAKING: i64 = 702_290_941_501;
 /// The advisory lock of who rebuilds.
 const REBUILDING: i64 = 702_290_941_502;
+/// How long one who would rebuild waits for another.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// What the database says when it was waited for in vain.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// What it says when not all views of a page stand where they should.
+const DIVISION_BY_ZERO: &str = "22012";
 
 /// The position row of a view is rewritten by every page: half of its block is left free for that.
 const TABLES: &str = r#"
@@ -275,7 +281,7 @@ impl Store {
         let mut writer = self.writer().await?;
         let written = match query.execute(&mut *writer).await {
             Ok(_) => true,
-            Err(error) if is_division_by_zero(&error) => false,
+            Err(error) if is(&error, DIVISION_BY_ZERO) => false,
             Err(error) => return Err(error),
         };
         writer.keep();
@@ -327,13 +333,17 @@ impl Store {
     /// connection. `None` if another one has it.
     pub(super) async fn beside(&self) -> Result<Option<Beside>, sqlx::Error> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
-        // A table of millions of rows takes its time.
-        sqlx::raw_sql("SET statement_timeout = 0").execute(&mut connection).await?;
-        let got: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-            .bind(REBUILDING)
-            .fetch_one(&mut connection)
-            .await?;
-        Ok(got.then_some(Beside(connection)))
+        // A rebuild that has just ended may still have it: the database hears of that in a moment.
+        let patience = format!("SET statement_timeout = 0; SET lock_timeout = {}", PATIENCE.as_millis());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(patience)).execute(&mut connection).await?;
+        let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(REBUILDING).execute(&mut connection).await;
+        match lock {
+            Err(error) if is(&error, LOCK_NOT_AVAILABLE) => return Ok(None),
+            done => drop(done?),
+        }
+        // A table of millions of rows takes its time, and readers of the live one theirs.
+        sqlx::raw_sql("SET lock_timeout = 0").execute(&mut connection).await?;
+        Ok(Some(Beside(connection)))
     }
 
     /// The connection that writes, opened again after a failure.
@@ -720,8 +730,8 @@ fn collated(kind: Kind) -> &'static str {
     }
 }
 
-fn is_division_by_zero(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "22012")
+fn is(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|found| found == code)
 }
 
 fn standing_of(row: &PgRow, first: usize) -> Result<Standing, sqlx::Error> {
