@@ -3,7 +3,7 @@
 //! The log is the truth, everything else follows it. It must never acknowledge what is not durable, skip or
 //! reorder an event, or change one. [`Log`] appends and reads, [`Log::execute`] takes a command from its
 //! subjects' events to its receipt, a [`Follower`] takes the events in order, and a [`View`] is a follower that
-//! keeps a table on both clocks.
+//! keeps a table on both clocks. A log goes from one home to the next by [`moving`].
 //!
 //! A view says which keys an event touches, and which rows of a key are open after it. A query waits for the
 //! view, then reads rows and position in one snapshot:

@@ -96,7 +96,8 @@ impl Log {
     pub async fn open(options: LogOptions) -> Result<Log, OpenError> {
         let engine = Engine::open(&options).await?;
         let (identity, head) = (engine.identity(), *engine.watch().borrow());
-        tracing::info!(log = %identity.log, epoch = %identity.epoch, head, "the log is open");
+        let sealed = engine.is_sealed().await?;
+        tracing::info!(log = %identity.log, epoch = %identity.epoch, head, sealed, "the log is open");
         Ok(Log {
             inner: Arc::new(Inner {
                 clock: options.clock,

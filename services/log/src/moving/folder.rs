@@ -245,7 +245,9 @@ fn sums(path: &Path) -> Result<Vec<Segment>, MoveError> {
 }
 
 fn listed(segments: &[Segment]) -> String {
-    segments.iter().map(|segment| format!("{}  {}\n", segment.sha256, segment.name)).collect()
+    segments
+        .iter()
+        .fold(String::new(), |lines, segment| lines + &segment.sha256 + "  " + &segment.name + "\n")
 }
 
 /// Writes a file under its name only when all of it is on the disk.
