@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use duban_log::views::Digest;
 use duban_log::{Append, Condition, Location, Log, LogOptions, NewEvent, Origin, StoredEvent};
 use duban_proto::agencies::v1 as agencies;
 use duban_proto::audit::v1 as audit;
@@ -104,6 +105,16 @@ async fn a_sealed_log_goes_on_in_its_new_home() {
     office.close().await;
     let exported = done(&duban(&seal));
     assert_eq!((&exported["sealed"], &exported["log"]["epoch"]), (&true.into(), &log.epoch.clone().into()));
+    let manifest = std::fs::read(path.join("export.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    let claimed = manifest["views"].as_array().expect("digests").iter();
+    let claimed: Vec<_> =
+        claimed.map(|claim| (&claim["view"], &claim["position"], &claim["sha256"])).collect();
+    let said = |digest: &Digest| digest.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(claimed.len(), digests.len());
+    for ((view, digest), claim) in digests.iter().zip(claimed) {
+        assert_eq!(claim, (&(*view).into(), &digest.position.into(), &said(digest).into()));
+    }
 
     // The old home answers what was, and a retry of what was done; it takes nothing new.
     office.restart().await;

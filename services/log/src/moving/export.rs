@@ -12,10 +12,12 @@ use super::folder::{Folder, Kind};
 use super::format::{Claim, Epoch, FORMAT, Line, Manifest};
 use super::source::Source;
 use super::{MoveError, Phase, Progress};
+use crate::append::LogIdentity;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Bounds, Location};
 use crate::error::ReadError;
 use crate::log::{PAGE_BYTES, PAGE_EVENTS};
+use crate::views::{Digest, Entry};
 
 /// The most lines in a file.
 const SEGMENT_LINES: u64 = 10_000;
@@ -32,8 +34,8 @@ pub struct ExportOptions {
     pub to: PathBuf,
     /// Whether the log ends with this, to go on where the export is loaded.
     pub seal: bool,
-    /// What the views came to; each at a position that the log had reached when this was called.
-    pub views: Vec<Claim>,
+    /// The views whose digests the export takes along, for those who build them again from the events.
+    pub views: Vec<Entry>,
     /// The most lines in a file.
     pub lines: u64,
     /// What time it is.
@@ -59,6 +61,10 @@ pub async fn export(
         // First of all: whatever the source said it had before would not be its end.
         Source::seal(&from, &*clock).await?;
     }
+    let first = Source::open(&from).await?;
+    let claims = claims_of(&from, first.identity(), &views).await;
+    first.close().await;
+    // Opened after the views were read: the head is at or beyond wherever they stood.
     let source = Source::open(&from).await?;
     if let Some(there) = Folder::finished(&to)? {
         let identity = source.identity();
@@ -74,7 +80,7 @@ pub async fn export(
         go_on(&begun, &source, &to)?;
         begun
     } else {
-        let manifest = describe(&source, views).await?;
+        let manifest = describe(&source, claims).await?;
         folder.start(&manifest)?;
         manifest
     };
@@ -102,6 +108,21 @@ fn go_on(begun: &Manifest, source: &Source, to: &std::path::Path) -> Result<(), 
         return other("holds the beginning of an export from before the log was sealed".to_owned());
     }
     Ok(())
+}
+
+/// What the views say. Where they can't be read, the export is one without: it is of the log.
+async fn claims_of(from: &Location, identity: LogIdentity, views: &[Entry]) -> Vec<Claim> {
+    let claims = crate::views::claims(from, identity, views).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the views can't be read; the export has no digests of them");
+        Vec::new()
+    });
+    let claim = |(view, Digest { position, rows, sha256 }): (&str, Digest)| Claim {
+        view: view.to_owned(),
+        position,
+        rows,
+        sha256: hex::encode(sha256),
+    };
+    claims.into_iter().map(claim).collect()
 }
 
 async fn describe(source: &Source, views: Vec<Claim>) -> Result<Manifest, MoveError> {

@@ -21,6 +21,8 @@ use crate::error::{OpenError, ReadError};
 use crate::event::{Page, StoredEvent};
 use crate::moving::{MoveError, Opening, StoredRequest};
 
+/// Pages of the write-ahead log that a load lets gather, of 4 KiB.
+const CHECKPOINT_PAGES: u32 = 16 * 1024;
 /// The file of the log in a data folder.
 const FILE: &str = "log.db";
 
@@ -181,6 +183,10 @@ impl Target {
             }
         }
         tx.commit().await?;
+        // Each transaction is large: the write-ahead log is taken into the file when several of them are in it.
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")))
+            .execute(&mut connection)
+            .await?;
         let (events, receipts) = (Insert::into(EVENTS, 15), Insert::into(RECEIPTS, 6));
         Ok(Self { connection, events, receipts, _folder: owned })
     }

@@ -11,6 +11,7 @@
 //! process at a time, which holds a lease on it, and read by all.
 
 mod catalogue;
+mod claims;
 mod digest;
 mod keeper;
 mod pages;
@@ -33,6 +34,7 @@ use duban_domain::{Position, Recorded};
 use tokio::sync::{mpsc, watch};
 
 pub use catalogue::Entry;
+pub(crate) use claims::claims;
 pub use digest::Digest;
 pub use read::{Snapshot, ViewError, Wanted};
 pub use rebuild::Rebuilt;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use duban_domain::Position;
 use futures::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Column as _, Connection as _, Row as _, Transaction, TypeInfo as _, ValueRef as _};
 use tokio::sync::{MutexGuard, watch};
@@ -466,6 +466,25 @@ impl Beside {
 pub(super) struct Reading(Transaction<'static, Postgres>);
 
 impl Reading {
+    /// The views of a database, of this log and epoch, beside the processes that run them.
+    pub(super) async fn of(url: &str, identity: LogIdentity) -> Result<Option<Self>, sqlx::Error> {
+        let options =
+            crate::postgres::options(url).map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+        let mut reading = Self(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
+        reading.lengthen().await?;
+        let there = "SELECT to_regclass('duban_views.view_source') IS NOT NULL";
+        if !sqlx::query_scalar::<_, bool>(there).fetch_one(&mut *reading.0).await? {
+            return Ok(None);
+        }
+        let found: Option<(i64, String, String)> =
+            sqlx::query_as("SELECT format, log, epoch FROM duban_views.view_source")
+                .fetch_optional(&mut *reading.0)
+                .await?;
+        let ours = (FORMAT, identity.log.to_string(), identity.epoch.to_string());
+        Ok((found == Some(ours)).then_some(reading))
+    }
+
     /// The head of the log, and where a view stands.
     pub(super) async fn standing(&mut self, view: &str) -> Result<(Position, Option<Standing>), sqlx::Error> {
         let sql =

@@ -425,6 +425,19 @@ async fn swap(
 pub(super) struct Reading(Transaction<'static, Sqlite>);
 
 impl Reading {
+    /// The views in a folder, of this log and epoch, beside the process that runs them.
+    pub(super) async fn of(folder: &Path, identity: LogIdentity) -> Result<Option<Self>, sqlx::Error> {
+        let path = folder.join("views.db");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let mut tx = Database::untouched(&path).readers(1).await?.begin().await?;
+        let found: Option<(i64, String, String)> =
+            sqlx::query_as("SELECT format, log, epoch FROM view_source").fetch_optional(&mut *tx).await?;
+        let ours = (FORMAT, identity.log.to_string(), identity.epoch.to_string());
+        Ok((found == Some(ours)).then_some(Self(tx)))
+    }
+
     /// Where a view stands in it.
     pub(super) async fn standing(&mut self, view: &str) -> Result<Option<Standing>, sqlx::Error> {
         standing(&mut self.0, view).await
