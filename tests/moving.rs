@@ -110,7 +110,7 @@ async fn a_sealed_log_goes_on_in_its_new_home() {
     let claimed = manifest["views"].as_array().expect("digests").iter();
     let claimed: Vec<_> =
         claimed.map(|claim| (&claim["view"], &claim["position"], &claim["sha256"])).collect();
-    let said = |digest: &Digest| digest.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let said = |digest: &Digest| hex::encode(digest.sha256);
     assert_eq!(claimed.len(), digests.len());
     for ((view, digest), claim) in digests.iter().zip(claimed) {
         assert_eq!(claim, (&(*view).into(), &digest.position.into(), &said(digest).into()));

@@ -21,6 +21,7 @@ pub enum Engine {
 
 /// Where a log is.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are few")]
 pub enum Place {
     /// In a folder that stays.
     Kept(PathBuf),

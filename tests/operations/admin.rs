@@ -60,10 +60,10 @@ async fn metrics_count_what_was_called_and_say_where_everything_stands() {
     assert_eq!(value("duban_ready"), 1.0);
     assert_eq!(value(&format!(r#"duban_build_info{{version="{}"}}"#, env!("CARGO_PKG_VERSION"))), 1.0);
     for view in views_of(&Service::ALL) {
-        let follower = view.name;
-        let status = office.running().views.following(follower).unwrap().reached(3).await;
+        let name = view.name;
+        let status = office.running().views.following(name).unwrap().reached(3).await;
         assert_eq!(status.position, 3);
-        assert_eq!(value(&format!(r#"duban_follower_healthy{{follower="{follower}"}}"#)), 1.0);
+        assert_eq!(value(&format!(r#"duban_follower_healthy{{follower="{name}"}}"#)), 1.0);
     }
     let samples = metrics(office.admin()).await;
     for view in views_of(&Service::ALL) {

@@ -17,6 +17,7 @@ pub enum Engine {
 }
 
 /// Where a log is, until it is dropped.
+#[allow(clippy::large_enum_variant, reason = "there are few")]
 pub enum Place {
     /// A data folder.
     Folder(TempDir),

@@ -239,11 +239,11 @@ fn step_of(number: usize, step: usize, events: &mut Vec<Value>) {
             events
                 .push(with("task.dispatched.v1", json!({"task": task, "dueOn": "2026-12-31", "rule": rule})));
             for index in 0..3 {
-                let role = if index == 0 { "LEAD" } else { "CO_LEAD" };
+                let takes = if index == 0 { "LEAD" } else { "CO_LEAD" };
                 events.push(with(
                     "assignment.dispatched.v1",
                     json!({
-                        "assignment": part(index), "agency": agency(number + index), "role": role,
+                        "assignment": part(index), "agency": agency(number + index), "role": takes,
                         "period": {"from": "2026-01-05"},
                     }),
                 ));

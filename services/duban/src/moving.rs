@@ -66,11 +66,12 @@ impl From<MoveError> for Failure {
             | MoveError::OtherLoad
             | MoveError::OtherExport { .. }
             | MoveError::NewerFormat { .. }
-            | MoveError::Sealed => Exit::Conflict,
-            MoveError::Busy | MoveError::Storage(_) => Exit::Unavailable,
+            | MoveError::Sealed
+            | MoveError::Read(ReadError::Outdated { .. }) => Exit::Conflict,
+            MoveError::Busy | MoveError::Storage(_) | MoveError::Read(ReadError::Unavailable(_)) => {
+                Exit::Unavailable
+            }
             MoveError::Damaged { .. } | MoveError::Read(ReadError::DataLoss { .. }) => Exit::Unverified,
-            MoveError::Read(ReadError::Unavailable(_)) => Exit::Unavailable,
-            MoveError::Read(ReadError::Outdated { .. }) => Exit::Conflict,
             MoveError::File(..) => Exit::Other,
         };
         Self::Other { exit, message: chain(&error) }

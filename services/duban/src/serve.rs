@@ -55,7 +55,7 @@ async fn serve(args: &ServeArgs, ending: &Ending, printer: &mut Printer) -> Resu
     };
     let running = started.map_err(cannot_start)?;
     tracing::info!(address = %running.address, services = ?args.services(), "listening; callers are believed on their word");
-    let shown = match ending.told.run_until_cancelled(demo(args, &running, printer)).await {
+    let shown = match ending.told.run_until_cancelled(Box::pin(demo(args, &running, printer))).await {
         Some(Ok(())) => {
             ending.told.cancelled().await;
             Ok(())

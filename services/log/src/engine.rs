@@ -53,6 +53,7 @@ pub(crate) struct Bounds {
 }
 
 /// A log that is open.
+#[allow(clippy::large_enum_variant, reason = "there is one for each log")]
 pub(crate) enum Engine {
     Sqlite(sqlite::Store),
     Postgres(postgres::Store),

@@ -354,7 +354,7 @@ async fn a_server_that_is_killed_under_load_loses_and_doubles_nothing() {
                     let answer = loop {
                         match log.append(append(id, &[&[&own, "duty:busy"]])).await {
                             Err(AppendError::Unavailable(_)) => {
-                                tokio::time::sleep(Duration::from_millis(50)).await
+                                tokio::time::sleep(Duration::from_millis(50)).await;
                             }
                             answer => break answer.unwrap(),
                         }

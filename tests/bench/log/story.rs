@@ -82,12 +82,12 @@ impl Province {
 
 /// A third of the tasks are done after two years.
 fn closes(task: u64) -> bool {
-    task % 3 == 0
+    task.is_multiple_of(3)
 }
 
 /// A fifth change hands in their first year.
 fn changes_hands(task: u64) -> bool {
-    task % 5 == 0
+    task.is_multiple_of(5)
 }
 
 /// The id of an agency.
@@ -236,7 +236,7 @@ impl<'s> Teller<'s> {
         for number in self.province.at_work(year) {
             let [lead, co_lead, _] = self.province.parties(number);
             self.progress(number, lead, year, quarter)?;
-            if quarter % 2 == 0 {
+            if quarter.is_multiple_of(2) {
                 self.progress(number, co_lead, year, quarter)?;
             }
             let first = Province::first_year(number) == year;

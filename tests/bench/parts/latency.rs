@@ -58,7 +58,7 @@ pub async fn run(args: &Args, table: &mut Table) -> Result<()> {
         let before = cpu(server.id)?;
         commands.0.push(calls(&mut commander, args.calls).await?);
         server.caught_up().await?;
-        used += cpu(server.id)? - before;
+        used += cpu(server.id)?.saturating_sub(before);
     }
     server.stop().await?;
     told(table, &syncs, &echoes, &inserts, &commands);

@@ -73,8 +73,8 @@ async fn measure<C: Caller + 'static>(
     let us = std::process::id();
     let before = (cpu(process)?, cpu(us)?);
     let stretch: Stretch = stretch(callers, lasting).await?;
-    to.clients += cpu(us)? - before.1;
-    to.server += cpu(process)? - before.0;
+    to.clients += cpu(us)?.saturating_sub(before.1);
+    to.server += cpu(process)?.saturating_sub(before.0);
     to.rates.push(stretch.rate());
     to.samples.extend(stretch.samples);
     Ok(())
@@ -111,10 +111,10 @@ pub async fn run(args: &Args, table: &mut Table) -> Result<()> {
         for (mix, to) in [(&mut unrelated, &mut alike), (&mut busy, &mut crowded)] {
             let before = cpu(server.id)?;
             measure(mix, args.stretch(), server.id, to).await?;
-            let during = cpu(server.id)? - before;
+            let during = cpu(server.id)?.saturating_sub(before);
             to.lags.push(server.caught_up().await?.as_secs_f64());
             // What the views still had to do belongs to the commands.
-            to.server += cpu(server.id)? - before - during;
+            to.server += cpu(server.id)?.saturating_sub(before + during);
         }
     }
     server.stop().await?;

@@ -92,6 +92,7 @@ impl Database {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "where a Postgres is to be had is the machine's to say")]
 async fn start() -> Option<(PgConnectOptions, Option<Server>)> {
     let found = match std::env::var(GIVEN) {
         Ok(url) => Some((url.parse().expect("DUBAN_TEST_POSTGRES is a URL"), None)),
@@ -121,7 +122,10 @@ pub async fn roles(options: &PgConnectOptions) {
         let script = format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'");
         let made = sqlx::query(sqlx::AssertSqlSafe(script)).execute(&mut connection).await;
         let known = |error: &sqlx::Error| {
-            error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42710")
+            error
+                .as_database_error()
+                .and_then(sqlx::error::DatabaseError::code)
+                .is_some_and(|code| code == "42710")
         };
         assert!(made.as_ref().err().is_none_or(known), "{made:?}");
     }

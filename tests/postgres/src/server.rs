@@ -96,7 +96,7 @@ impl Server {
             match self.options().connect().await {
                 Ok(connection) => return drop(sqlx::Connection::close(connection).await),
                 Err(error) => {
-                    assert!(tokio::time::Instant::now() < until, "Postgres does not start: {error}")
+                    assert!(tokio::time::Instant::now() < until, "Postgres does not start: {error}");
                 }
             }
             tokio::time::sleep(Duration::from_millis(30)).await;
@@ -127,13 +127,15 @@ fn binaries() -> Option<PathBuf> {
     })
 }
 
-/// Starts the server below a shell that waits for the end of its input, in a process group of their own.
+/// Starts the server below a shell that waits for the end of its input and then takes all of it away, in a process
+/// group of their own.
 fn keep(binaries: &Path, folder: &Path, port: u16) -> Child {
-    let settings: String = SETTINGS.iter().map(|setting| format!(" -c {setting}")).collect();
+    let settings = format!("-c {}", SETTINGS.join(" -c "));
     let script = format!(
-        "'{}' -D '{}' -p {port}{settings} <&- & read -r _; kill -QUIT $!; wait",
+        "'{}' -D '{}' -p {port} {settings} <&- & read -r _; kill -QUIT $!; wait; rm -rf '{}'",
         binaries.join("postgres").display(),
         folder.join("data").display(),
+        folder.display(),
     );
     as_unprivileged(Command::new("sh"))
         .args(["-c", &script])

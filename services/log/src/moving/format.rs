@@ -239,7 +239,7 @@ mod tests {
         for body in bodies {
             let mut line = Vec::new();
             event(body).write(&mut line);
-            assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one line");
+            assert_eq!(line.split(|byte| *byte == b'\n').count(), 2, "one line");
             assert_eq!(StoredEvent::read(std::str::from_utf8(&line).unwrap()).unwrap(), event(body));
         }
     }

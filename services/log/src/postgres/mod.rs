@@ -31,11 +31,14 @@ pub(crate) use store::Store;
 
 use crate::error::OpenError;
 
-/// Connections that read, for the log and its views together. With the one that writes, the one that listens and
-/// the one that keeps the views, a process has eleven.
-const READERS: u32 = 8;
+/// Connections that read the log; one of them listens.
+const READERS: u32 = 5;
+/// Connections that read views. Apart from those of the log: who holds a snapshot of the views may ask the log,
+/// and would else wait for a connection that all the others hold on the same terms. With the one that appends and
+/// the one that writes views a process has thirteen.
+const VIEW_READERS: u32 = 6;
 /// How long a read waits for a free connection, or for the database to take one.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the database works on one statement before it gives up.
 const STATEMENT_TIMEOUT: &str = "30s";
 /// How long a connection may be silent within a transaction: a process that was stopped there lets go.
@@ -54,10 +57,10 @@ pub(crate) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
         .disable_statement_logging())
 }
 
-/// Connections that read.
-fn pool(options: &PgConnectOptions) -> PgPool {
+/// So many connections that read, opened when they are needed.
+fn pool(options: &PgConnectOptions, connections: u32) -> PgPool {
     PgPoolOptions::new()
-        .max_connections(READERS)
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A ping before each read would double the round trips; who meets a dead connection asks again.
         .test_before_acquire(false)

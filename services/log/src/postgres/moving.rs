@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::reader::{Reader, again, receipt_of};
 use super::writer::{SEALED, call, code_of};
-use super::{copy, options, pool, schema};
+use super::{READERS, copy, options, pool, schema};
 use crate::append::LogIdentity;
 use crate::clock::Clock;
 use crate::engine::Bounds;
@@ -54,7 +54,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) async fn open(url: &str) -> Result<Self, MoveError> {
-        let pool = pool(&options(url)?);
+        let pool = pool(&options(url)?, READERS);
         let mut connection = pool.acquire().await.map_err(OpenError::from)?;
         schema::is_current(&mut connection).await?;
         if loading(&mut connection).await?.is_some() {

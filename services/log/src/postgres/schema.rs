@@ -74,7 +74,7 @@ impl Migrations {
     /// functions, own the views. Twice is once.
     pub async fn up(&mut self, role: Option<&str>) -> Result<(), OpenError> {
         let migrator = migrator();
-        migrator.run(&mut self.connection).await.map_err(|error| fault(error))?;
+        migrator.run(&mut self.connection).await.map_err(fault)?;
         let mut script = format!(
             "REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC;
              REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA} FROM PUBLIC;"
@@ -84,12 +84,13 @@ impl Migrations {
                 .bind(role)
                 .fetch_one(&mut self.connection)
                 .await?;
-            script += &format!(
+            let grants = format!(
                 "GRANT USAGE ON SCHEMA {SCHEMA} TO {quoted};
                  GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {quoted};
                  GRANT EXECUTE ON FUNCTION {FUNCTIONS} TO {quoted};
                  CREATE SCHEMA IF NOT EXISTS duban_views AUTHORIZATION {quoted};"
             );
+            script += &grants;
         }
         let mut tx = self.connection.begin().await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;

@@ -11,14 +11,14 @@ use tokio::task::JoinHandle;
 use super::head::Heads;
 use super::reader::{Reader, again};
 use super::writer::{Writer, WriterOptions};
-use super::{listen, options, pool, schema, self_test};
+use super::{READERS, VIEW_READERS, listen, options, pool, schema, self_test};
 use crate::append::{Append, Appended, LogIdentity, QUEUE_MAX};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::load::Load;
 use crate::log::{LogOptions, lock};
 
 /// How often it is looked whether there is room for the positions to come.
-const ROOM_EVERY: Duration = Duration::from_secs(60);
+const ROOM_EVERY: Duration = Duration::from_mins(1);
 /// With room for fewer positions than this, something is wrong: partitions are made long before.
 const ROOM_ALARM: i64 = 10_000_000;
 
@@ -27,6 +27,7 @@ pub(crate) struct Store {
     options: PgConnectOptions,
     identity: LogIdentity,
     pool: PgPool,
+    views_pool: PgPool,
     reader: Reader,
     heads: Arc<Heads>,
     /// Counts the wake-ups of views.
@@ -45,7 +46,7 @@ impl Store {
         let options = options(url)?;
         let identity = schema::examine(&options).await?;
         self_test::self_test(&options, log.ids.identity()).await?;
-        let pool = pool(&options);
+        let (views_pool, pool) = (pool(&options, VIEW_READERS), pool(&options, READERS));
         let heads = Arc::new(Heads::new(pool.clone(), identity.epoch, watch::channel(0).0));
         heads.ask().await?;
         let reader = Reader::new(pool.clone());
@@ -67,6 +68,7 @@ impl Store {
             options,
             identity,
             pool,
+            views_pool,
             reader,
             heads,
             views,
@@ -86,6 +88,7 @@ impl Store {
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         tasks.iter().for_each(JoinHandle::abort);
         self.pool.close().await;
+        self.views_pool.close().await;
     }
 
     pub(crate) fn identity(&self) -> LogIdentity {
@@ -109,9 +112,9 @@ impl Store {
         &self.options
     }
 
-    /// The connections that read, shared with the views.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+    /// The connections that read views.
+    pub(crate) fn views_pool(&self) -> &PgPool {
+        &self.views_pool
     }
 
     /// Tells when a view has moved, in whichever process. It may miss some: poll beside it.
@@ -127,7 +130,9 @@ impl Store {
             match again(settle).await {
                 // Nothing is recorded in a sealed log anyway.
                 Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("DB003") => {}
-                done => drop(done?),
+                done => {
+                    done?;
+                }
             }
             return self.reader.position_at(at, self.head().await?).await;
         }

@@ -89,7 +89,7 @@ impl Store {
         let options = log.options().clone().options([("synchronous_commit", "off")]);
         let store = Self {
             options,
-            pool: log.pool().clone(),
+            pool: log.views_pool().clone(),
             me,
             writer: tokio::sync::Mutex::default(),
             moved: log.views_moved(),
@@ -155,12 +155,12 @@ impl Store {
                           coalesce(runner = $1, FALSE) OR view IN (SELECT view FROM taken)
                    FROM duban_views.view_positions WHERE view = ANY($3)";
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        let (names, versions): (Vec<&str>, Vec<i64>) = named.iter().copied().unzip();
+        let (views, versions): (Vec<&str>, Vec<i64>) = named.iter().copied().unzip();
         let ask = || {
             sqlx::query(sql)
                 .bind(self.me)
                 .bind(wanted)
-                .bind(&names)
+                .bind(&views)
                 .bind(millis(LEASE))
                 .bind(millis(RENEW))
                 .bind(&versions)
@@ -339,7 +339,9 @@ impl Store {
         let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(REBUILDING).execute(&mut connection).await;
         match lock {
             Err(error) if is(&error, LOCK_NOT_AVAILABLE) => return Ok(None),
-            done => drop(done?),
+            done => {
+                done?;
+            }
         }
         // A table of millions of rows takes its time, and readers of the live one theirs.
         sqlx::raw_sql("SET lock_timeout = 0").execute(&mut connection).await?;
@@ -750,7 +752,7 @@ fn collated(kind: Kind) -> &'static str {
 }
 
 fn is(error: &sqlx::Error, code: &str) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|found| found == code)
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|found| found == code)
 }
 
 fn standing_of(row: &PgRow, first: usize) -> Result<Standing, sqlx::Error> {

@@ -15,6 +15,7 @@ use crate::error::OpenError;
 use crate::log::Log;
 
 /// The tables of the views.
+#[allow(clippy::large_enum_variant, reason = "there is one for each log")]
 pub(super) enum Store {
     Sqlite(Arc<sqlite::Store>),
     Postgres(postgres::Store),

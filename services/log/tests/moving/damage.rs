@@ -14,7 +14,7 @@ fn sum_again(folder: &Path) {
     let names = sums.lines().map(|line| line.split_once("  ").unwrap().1);
     let lines = names.filter(|name| folder.join(name).exists()).map(|name| {
         let digest = Sha256::digest(fs::read(folder.join(name)).unwrap());
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(digest);
         format!("{digest}  {name}\n")
     });
     let sums: String = lines.collect();
@@ -53,7 +53,7 @@ async fn a_changed_byte_is_found() {
     let error = refused(|path| change(&path.join(file), |text| text.replacen("name 16", "name 61", 1))).await;
     assert_eq!(place(&error), (file.to_owned(), Some(15)), "in that file");
     let error = refused(|path| {
-        change(&path.join(file), |text| text.replacen("\"position\":17", "\"position\"17", 1))
+        change(&path.join(file), |text| text.replacen("\"position\":17", "\"position\"17", 1));
     })
     .await;
     assert_eq!(place(&error), (file.to_owned(), Some(17)), "that very line");
