@@ -1,12 +1,14 @@
 //! Filling a log, and keeping it for the next run.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use duban::Service;
 use duban::server::views_of;
 use duban_domain::Timestamp;
 use duban_log::{Log, LogOptions, ManualClock, Views};
+use duban_test_postgres::Database;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
@@ -19,6 +21,13 @@ use crate::place::{Engine, Place, workplace};
 const VERSION: u32 = 1;
 /// Chunks that may be told ahead of the log.
 const AHEAD: usize = 8;
+
+/// The databases of this run, by their size: each is filled once.
+static DATABASES: Mutex<BTreeMap<u64, Database>> = Mutex::new(BTreeMap::new());
+
+fn databases() -> MutexGuard<'static, BTreeMap<u64, Database>> {
+    DATABASES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A log with its views built, to be read where it is and written to in copies.
 pub struct Kept {
@@ -33,6 +42,10 @@ pub async fn kept(engine: Engine, events: u64) -> Result<Kept> {
     if engine == Engine::Sqlite && folder.is_dir() {
         return Ok(Kept { province, place: Place::Kept(folder) });
     }
+    let made = databases().get(&events).cloned();
+    if let (Engine::Postgres, Some(database)) = (engine, made) {
+        return Ok(Kept { province, place: Place::Database(database) });
+    }
     let start = Instant::now();
     let place = Place::empty(engine).await?;
     let (_, log) = fill(&place, province).await?;
@@ -45,7 +58,11 @@ pub async fn kept(engine: Engine, events: u64) -> Result<Kept> {
             std::fs::rename(unfinished.path(), &folder)?;
             Place::Kept(folder)
         }
-        other => other,
+        Place::Database(database) => {
+            databases().insert(events, database.clone());
+            Place::Database(database)
+        }
+        Place::Kept(folder) => Place::Kept(folder),
     };
     Ok(Kept { province, place })
 }
