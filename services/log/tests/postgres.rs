@@ -43,7 +43,7 @@ async fn only_the_newest_schema_is_served() {
     open(database.app()).await.unwrap().close().await;
     tamper(&database, "UPDATE duban_log.migrations SET checksum = 'x'").await;
     assert!(matches!(migrations.up(Some(APP)).await, Err(OpenError::Migration(_))));
-    tamper(&database, "UPDATE duban_log.migrations SET version = 1000").await;
+    tamper(&database, "UPDATE duban_log.migrations SET version = 1000 WHERE version = 1").await;
     assert!(matches!(refused(database.app()).await, OpenError::NewerSchema { found: 1000, .. }));
     assert!(matches!(migrations.list().await, Err(OpenError::NewerSchema { found: 1000, .. })));
 }
