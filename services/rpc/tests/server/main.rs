@@ -344,6 +344,8 @@ async fn a_failed_call_is_one_line_in_the_log_with_its_cause() {
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     // The runtime of a test has one thread: what the server logs is logged here.
     let _guard = tracing::subscriber::set_default(subscriber);
+    // With one subscriber alone, what another test's thread logs first is taken for what nobody wants, for all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let server = start(|_| ()).await;
     let mut client = client(server.channel.clone());
     let panic = pb::GetEventSchemaRequest { r#type: "panic".to_owned() };
