@@ -4,25 +4,30 @@
 //! cut off at any moment holds up nobody. It counts only for the views that this process has the lease of and
 //! that stand where it thinks.
 
+mod reading;
+mod rows;
+mod tables;
+
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use duban_domain::Position;
-use futures::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow, Postgres};
-use sqlx::query::Query;
-use sqlx::{Column as _, Connection as _, Row as _, Transaction, TypeInfo as _, ValueRef as _};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgRow, Postgres};
+use sqlx::{Connection as _, Row as _, Transaction};
 use tokio::sync::{MutexGuard, watch};
 use uuid::Uuid;
 
+pub(super) use reading::Reading;
+use rows::{standing_of, stored};
+use tables::{Numbers, change_arguments, change_sql, create, index, indexes};
+
 use super::projection::Change;
-use super::row::{Cell, Kind, Record, Stored};
-use super::shape::{COMMON, Shape};
+use super::row::Stored;
+use super::shape::Shape;
 use super::{NOW, Readiness, Standing};
 use crate::append::LogIdentity;
 use crate::postgres::{VIEWS, again};
-use crate::sqlite::{signed, unsigned};
+use crate::sqlite::signed;
 
 /// The format of these tables; others are thrown away.
 const FORMAT: i64 = 1;
@@ -464,94 +469,6 @@ impl Beside {
     }
 }
 
-/// A transaction that reads, and sees one state of the log's head, the views' standings and their rows.
-pub(super) struct Reading(Transaction<'static, Postgres>);
-
-impl Reading {
-    /// The views of a database, of this log and epoch, beside the processes that run them.
-    pub(super) async fn of(url: &str, identity: LogIdentity) -> Result<Option<Self>, sqlx::Error> {
-        let options =
-            crate::postgres::options(url).map_err(|error| sqlx::Error::Configuration(error.into()))?;
-        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-        let mut reading = Self(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
-        reading.lengthen().await?;
-        let there = "SELECT to_regclass('duban_views.view_source') IS NOT NULL";
-        if !sqlx::query_scalar::<_, bool>(there).fetch_one(&mut *reading.0).await? {
-            return Ok(None);
-        }
-        let found: Option<(i64, String, String)> =
-            sqlx::query_as("SELECT format, log, epoch FROM duban_views.view_source")
-                .fetch_optional(&mut *reading.0)
-                .await?;
-        let ours = (FORMAT, identity.log.to_string(), identity.epoch.to_string());
-        Ok((found == Some(ours)).then_some(reading))
-    }
-
-    /// The head of the log, and where a view stands.
-    pub(super) async fn standing(&mut self, view: &str) -> Result<(Position, Option<Standing>), sqlx::Error> {
-        let sql =
-            "SELECT coalesce((SELECT position FROM duban_log.events ORDER BY position DESC LIMIT 1), 0),
-                          v.version, v.position, v.generation, v.stopped_at, v.stopped_why, FALSE
-                   FROM (SELECT 1) AS one LEFT JOIN duban_views.view_positions AS v ON v.view = $1";
-        let row = sqlx::query(sql).bind(view).fetch_one(&mut *self.0).await?;
-        let there = row.try_get::<Option<i64>, _>(1)?.is_some();
-        Ok((unsigned(row.try_get(0)?), there.then(|| standing_of(&row, 1)).transpose()?))
-    }
-
-    /// Lets it take its time: a whole table is read.
-    pub(super) async fn lengthen(&mut self) -> Result<(), sqlx::Error> {
-        let sql = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;";
-        sqlx::raw_sql(sql).execute(&mut *self.0).await.map(|_| ())
-    }
-
-    /// Rows of a view: of these columns, or of all; `rest` goes on after `WHERE`.
-    pub(super) async fn select(
-        &mut self,
-        shape: &Shape,
-        rest: &str,
-        arguments: &[Cell],
-    ) -> Result<Vec<Stored>, sqlx::Error> {
-        let sql = format!("SELECT {} FROM duban_views.{} WHERE {rest}", shape.all_columns(), shape.name);
-        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
-        query.fetch_all(&mut *self.0).await?.iter().map(|row| stored(shape, row)).collect()
-    }
-
-    /// What `columns` come to over the rows of a view.
-    pub(super) async fn query(
-        &mut self,
-        shape: &Shape,
-        columns: &str,
-        rest: &str,
-        arguments: &[Cell],
-    ) -> Result<Vec<Record>, sqlx::Error> {
-        let sql = format!("SELECT {columns} FROM duban_views.{} WHERE {rest}", shape.name);
-        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
-        let rows = query.fetch_all(&mut *self.0).await?;
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let names: Arc<[String]> = first.columns().iter().map(|column| column.name().to_owned()).collect();
-        let record = |row: &PgRow| -> Result<Record, sqlx::Error> {
-            let cells = (0..row.len()).map(|column| cell(row, column)).collect::<Result<_, _>>()?;
-            Ok(Record { names: Arc::clone(&names), cells })
-        };
-        rows.iter().map(record).collect()
-    }
-
-    /// Every row of a table, by key and then in the order of opening.
-    pub(super) async fn each(
-        &mut self,
-        shape: &Shape,
-        table: &str,
-        mut take: impl FnMut(Stored),
-    ) -> Result<(), sqlx::Error> {
-        let sql = format!("SELECT {} FROM duban_views.{table} ORDER BY key, number", shape.all_columns());
-        let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch(&mut *self.0);
-        while let Some(row) = rows.try_next().await? {
-            take(stored(shape, &row)?);
-        }
-        Ok(())
-    }
-}
-
 /// Makes the tables that tell where the views stand, and throws the views of another log or epoch away.
 async fn prepare(connection: &mut PgConnection, identity: LogIdentity) -> Result<(), sqlx::Error> {
     let mut tx = making(connection).await?;
@@ -591,217 +508,6 @@ async fn making(connection: &mut PgConnection) -> Result<Transaction<'_, Postgre
     Ok(tx)
 }
 
-/// Makes a table without its indexes but the one of its numbers.
-fn create(shape: &Shape, table: &str) -> String {
-    let own = shape.columns.iter().fold(String::new(), |own, column| {
-        own + ", " + column.name + " " + type_of(column.kind) + collated(column.kind)
-    });
-    // Room in each block for the end of knowing, which is written into a row later.
-    format!(
-        r#"DROP TABLE IF EXISTS duban_views.{table};
-         CREATE TABLE duban_views.{table} (number BIGINT PRIMARY KEY, key TEXT COLLATE "C" NOT NULL,
-             valid_from TEXT COLLATE "C" NOT NULL, valid_to TEXT COLLATE "C" NOT NULL, known_from BIGINT NOT NULL,
-             known_to BIGINT NOT NULL, because TEXT COLLATE "C" NOT NULL{own}) WITH (fillfactor = 80);"#
-    )
-}
-
-/// The indexes of a table and how they are made; that of the keys first. Their names carry a generation: they
-/// outlive a swap of tables.
-fn indexes(shape: &Shape, table: &str, generation: i64) -> Vec<(String, String)> {
-    let view = shape.name;
-    let index = |name: String, columns: &str| {
-        let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON duban_views.{table} ({columns})");
-        (name, sql)
-    };
-    let mut indexes = vec![index(format!("{view}_{generation}_key"), "key, known_to")];
-    for (number, columns) in shape.indexes.iter().enumerate() {
-        indexes.push(index(format!("{view}_{generation}_{number}"), &columns.join(", ")));
-    }
-    indexes
-}
-
-/// Makes the indexes that are missing, and looks the table over for whoever plans queries on it.
-async fn index(
-    connection: &mut PgConnection,
-    table: &str,
-    indexes: &[(String, String)],
-) -> Result<(), sqlx::Error> {
-    let names: Vec<&str> = indexes.iter().map(|(name, _)| name.as_str()).collect();
-    let sql =
-        "SELECT indexname::TEXT FROM pg_indexes WHERE schemaname = 'duban_views' AND indexname = ANY($1)";
-    let found: Vec<String> = sqlx::query_scalar(sql).bind(names).fetch_all(&mut *connection).await?;
-    let missing = indexes.iter().filter(|(name, _)| !found.contains(name));
-    let script = missing.fold(String::new(), |script, (_, sql)| script + sql + ";");
-    if script.is_empty() {
-        return Ok(());
-    }
-    let script = format!("SET LOCAL statement_timeout = 0; {script} ANALYZE duban_views.{table};");
-    let mut tx = connection.begin().await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;
-    tx.commit().await
-}
-
-/// Numbers arguments.
-struct Numbers(usize);
-
-impl Numbers {
-    fn next(&mut self) -> usize {
-        self.0 += 1;
-        self.0
-    }
-}
-
-/// Adds what closes and opens rows of a table, as parts of one statement. Each hangs on `sound`, so that it is
-/// judged first.
-fn change_sql(
-    sql: &mut String,
-    arguments: &mut Numbers,
-    number: usize,
-    shape: &Shape,
-    table: &str,
-    change: &Change,
-) {
-    if !change.closed.is_empty() {
-        let (rows, ends) = (arguments.next(), arguments.next());
-        write!(
-            sql,
-            ", closed_{number} AS (
-                 UPDATE duban_views.{table} AS t SET known_to = c.known_to
-                 FROM unnest(${rows}::BIGINT[], ${ends}::BIGINT[]) AS c(number, known_to), sound
-                 WHERE t.number = c.number)"
-        )
-        .ok();
-    }
-    if !change.opened.is_empty() {
-        let kinds =
-            [Kind::Integer, Kind::Text, Kind::Text, Kind::Text, Kind::Integer, Kind::Integer, Kind::Text];
-        let kinds = kinds.into_iter().chain(shape.columns.iter().map(|column| column.kind));
-        let arrays: Vec<String> =
-            kinds.map(|kind| format!("${}::{}[]", arguments.next(), type_of(kind))).collect();
-        let columns = shape.all_columns();
-        write!(
-            sql,
-            ", opened_{number} AS (
-                 INSERT INTO duban_views.{table} ({columns})
-                 SELECT o.* FROM unnest({}) AS o, sound)",
-            arrays.join(", ")
-        )
-        .ok();
-    }
-}
-
-/// The arguments of [`change_sql`].
-fn change_arguments<'q>(
-    mut query: Query<'q, Postgres, PgArguments>,
-    shape: &Shape,
-    change: &Change,
-) -> Query<'q, Postgres, PgArguments> {
-    if !change.closed.is_empty() {
-        let (rows, ends): (Vec<i64>, Vec<i64>) = change.closed.iter().copied().unzip();
-        query = query.bind(rows).bind(ends);
-    }
-    let opened = &change.opened;
-    if opened.is_empty() {
-        return query;
-    }
-    let integers = |of: fn(&Stored) -> i64| opened.iter().map(of).collect::<Vec<i64>>();
-    query = query
-        .bind(integers(|row| row.number))
-        .bind(opened.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())
-        .bind(opened.iter().map(|row| row.valid_from.as_str()).collect::<Vec<_>>())
-        .bind(opened.iter().map(|row| row.valid_to.as_str()).collect::<Vec<_>>())
-        .bind(integers(|row| row.known_from))
-        .bind(integers(|row| row.known_to))
-        .bind(opened.iter().map(|row| row.because.as_str()).collect::<Vec<_>>());
-    for (index, column) in shape.columns.iter().enumerate() {
-        let cells = opened.iter().map(|row| row.cells.get(index));
-        query = match column.kind {
-            Kind::Integer => query.bind(
-                cells
-                    .map(|cell| match cell {
-                        Some(Cell::Integer(number)) => Some(*number),
-                        _ => None,
-                    })
-                    .collect::<Vec<_>>(),
-            ),
-            Kind::Text | Kind::Json => query.bind(
-                cells
-                    .map(|cell| match cell {
-                        Some(Cell::Text(text)) => Some(text.as_str()),
-                        _ => None,
-                    })
-                    .collect::<Vec<_>>(),
-            ),
-        };
-    }
-    query
-}
-
-fn type_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text | Kind::Json => "TEXT",
-        Kind::Integer => "BIGINT",
-    }
-}
-
-fn collated(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text | Kind::Json => " COLLATE \"C\"",
-        Kind::Integer => "",
-    }
-}
-
 fn is(error: &sqlx::Error, code: &str) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|found| found == code)
-}
-
-fn standing_of(row: &PgRow, first: usize) -> Result<Standing, sqlx::Error> {
-    let stopped_at: Option<i64> = row.try_get(first + 3)?;
-    let why: Option<String> = row.try_get(first + 4)?;
-    Ok(Standing {
-        version: row.try_get(first)?,
-        position: unsigned(row.try_get(first + 1)?),
-        generation: row.try_get(first + 2)?,
-        stopped: stopped_at.map(|at| (unsigned(at), why.unwrap_or_default())),
-        mine: row.try_get(first + 5)?,
-    })
-}
-
-fn bind<'q>(query: Query<'q, Postgres, PgArguments>, cell: &Cell) -> Query<'q, Postgres, PgArguments> {
-    match cell {
-        Cell::Null => query.bind(None::<String>),
-        Cell::Integer(number) => query.bind(*number),
-        Cell::Text(text) => query.bind(text.clone()),
-    }
-}
-
-fn cell(row: &PgRow, column: usize) -> Result<Cell, sqlx::Error> {
-    let value = row.try_get_raw(column)?;
-    if value.is_null() {
-        return Ok(Cell::Null);
-    }
-    Ok(match value.type_info().name() {
-        "INT8" => Cell::Integer(row.try_get(column)?),
-        "INT4" => Cell::Integer(row.try_get::<i32, _>(column)?.into()),
-        "BOOL" => Cell::Integer(row.try_get::<bool, _>(column)?.into()),
-        _ => Cell::Text(row.try_get(column)?),
-    })
-}
-
-/// A row of a view, from the columns in the order of its table.
-fn stored(shape: &Shape, row: &PgRow) -> Result<Stored, sqlx::Error> {
-    let own = (COMMON.len()..).zip(shape.columns).map(|(index, column)| match column.kind {
-        Kind::Integer => Ok(Cell::from(row.try_get::<Option<i64>, _>(index)?)),
-        Kind::Text | Kind::Json => Ok(Cell::from(row.try_get::<Option<String>, _>(index)?)),
-    });
-    Ok(Stored {
-        number: row.try_get(0)?,
-        key: row.try_get(1)?,
-        valid_from: row.try_get(2)?,
-        valid_to: row.try_get(3)?,
-        known_from: row.try_get(4)?,
-        known_to: row.try_get(5)?,
-        because: row.try_get(6)?,
-        cells: own.collect::<Result<_, sqlx::Error>>()?,
-    })
 }
