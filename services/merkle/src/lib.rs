@@ -21,14 +21,17 @@
 //! - **Ed25519 is verified strictly** (no small-order keys, no second form of a signature), so that two
 //!   verifiers of ours can't disagree about one note.
 
+pub mod bundle;
 pub mod commitment;
 pub mod consistency;
+mod decimal;
 pub mod frontier;
 pub mod hash;
 pub mod inclusion;
 pub mod leaf;
 pub mod node;
 pub mod proof;
+pub mod tile;
 
 #[cfg(test)]
 mod testing;
@@ -39,3 +42,4 @@ pub use hash::{Algorithm, Hash};
 pub use leaf::Leaf;
 pub use node::{Node, Span};
 pub use proof::{ProofError, TreeHead};
+pub use tile::Tile;
