@@ -22,24 +22,30 @@
 //!   verifiers of ours can't disagree about one note.
 
 pub mod bundle;
+pub mod checkpoint;
 pub mod commitment;
 pub mod consistency;
 mod decimal;
 pub mod frontier;
 pub mod hash;
 pub mod inclusion;
+pub mod key;
 pub mod leaf;
 pub mod node;
+pub mod note;
 pub mod proof;
 pub mod tile;
 
 #[cfg(test)]
 mod testing;
 
+pub use checkpoint::Checkpoint;
 pub use commitment::Commitment;
 pub use frontier::Frontier;
 pub use hash::{Algorithm, Hash};
+pub use key::{Cosigner, KeyName, KeyType, Signer, Verifier};
 pub use leaf::Leaf;
 pub use node::{Node, Span};
+pub use note::{Note, SignatureLine, Signed};
 pub use proof::{ProofError, TreeHead};
 pub use tile::Tile;
