@@ -33,8 +33,10 @@ pub mod key;
 pub mod leaf;
 pub mod node;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod tile;
+pub mod witness;
 
 #[cfg(test)]
 mod testing;
@@ -47,5 +49,6 @@ pub use key::{Cosigner, KeyName, KeyType, Signer, Verifier};
 pub use leaf::Leaf;
 pub use node::{Node, Span};
 pub use note::{Note, SignatureLine, Signed};
+pub use policy::{Policy, Quorum, Verified};
 pub use proof::{ProofError, TreeHead};
 pub use tile::Tile;
