@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 use crate::support::root;
 
-/// What each crate may import of ours. `domain ← log ← rpc ← the four services ← duban`; `proto` stands beside.
+/// What each crate may import of ours. `domain ← log ← rpc ← the four services ← duban`; `proto` and `merkle` stand beside.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let rpc = ["duban-proto", "duban-domain", "duban-log"];
     let service = ["duban-proto", "duban-domain", "duban-log", "duban-rpc"];
@@ -14,6 +14,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     BTreeMap::from([
         ("duban-proto", BTreeSet::new()),
         ("duban-domain", BTreeSet::new()),
+        ("duban-merkle", BTreeSet::new()),
         ("duban-log", BTreeSet::from(["duban-domain"])),
         ("duban-rpc", BTreeSet::from(rpc)),
         ("duban-agencies", BTreeSet::from(service)),
