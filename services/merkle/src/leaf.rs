@@ -15,6 +15,8 @@ use crate::commitment::Commitment;
 
 /// The longest leaf, in bytes. The largest event that the log takes has 3,171, see the tests.
 pub const LEAF_MAX: usize = 4096;
+/// What most leaves have room in, in bytes.
+const USUAL: usize = 1024;
 /// The largest integer: what a double holds exactly (RFC 8785 §3.2.2.3), 2^53 - 1.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// The most tags of a leaf.
@@ -98,7 +100,8 @@ impl Leaf {
         self.check()?;
         // serde_json writes the fields in their order, without spaces, and escapes in strings exactly what
         // RFC 8785 §3.2.2.2 escapes, in the same form.
-        let bytes = serde_json::to_vec(self)?;
+        let mut bytes = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut bytes, self)?;
         if bytes.len() > LEAF_MAX { Err(LeafError::TooLong(bytes.len())) } else { Ok(bytes) }
     }
 
