@@ -3,8 +3,11 @@
 
 use std::collections::HashMap;
 
+use crate::checkpoint::Checkpoint;
 use crate::hash::{Algorithm, Hash};
+use crate::key::Signer;
 use crate::node::Node;
+use crate::policy::{Policy, Quorum, Verified};
 use crate::proof::TreeHead;
 
 /// The algorithm of most tests.
@@ -101,6 +104,14 @@ impl Naive {
             [self.subproof(m - k, begin + k, end, false), vec![self.hash(begin, begin + k)]].concat()
         }
     }
+}
+
+/// The checkpoint as a client has it that trusts its log, which signs with the seed of ones.
+pub(crate) fn verified(checkpoint: &Checkpoint) -> Verified {
+    let signer = Signer::ed25519("log".parse().unwrap(), &[1; 32]).unwrap();
+    let keys = vec![signer.verifier().clone()];
+    let policy = Policy::new(checkpoint.origin(), keys, Quorum::none()).unwrap();
+    policy.verify(checkpoint.sign(&[&signer]).unwrap()).unwrap()
 }
 
 /// The largest power of two that is less than `n`.

@@ -6,8 +6,8 @@ use std::fmt;
 use ed25519_dalek::Signer as _;
 
 use super::{KeyError, KeyName, KeyType, TIME_MAX, Verifier, cosigned, join, parts, sm2};
-use crate::checkpoint::Checkpoint;
 use crate::note::SignatureLine;
+use crate::policy::Verified;
 
 const PREFIX: &str = "PRIVATE+KEY+";
 
@@ -122,12 +122,12 @@ impl Cosigner {
     }
 
     /// Its statement that at `at`, in seconds since 1970 UTC, this is the largest tree of the log that it has seen
-    /// (`cosignature/v1`).
-    pub fn cosign(&self, checkpoint: &Checkpoint, at: u64) -> Result<SignatureLine, SignError> {
+    /// (`cosignature/v1`). What [`crate::witness::decide`] gave, and only after it was stored.
+    pub fn cosign(&self, verified: &Verified, at: u64) -> Result<SignatureLine, SignError> {
         if at > TIME_MAX {
             return Err(SignError::Time(at));
         }
-        let signature = self.secret.sign(cosigned(at, &checkpoint.to_text()).as_bytes());
+        let signature = self.secret.sign(cosigned(at, verified.note().text()).as_bytes());
         let bytes = [at.to_be_bytes().as_slice(), &signature.to_bytes()].concat();
         Ok(SignatureLine::new(self.verifier.name().clone(), self.verifier.id(), bytes))
     }

@@ -5,6 +5,7 @@ use crate::checkpoint::Checkpoint;
 use crate::hash::Algorithm;
 use crate::note::Note;
 use crate::proof::TreeHead;
+use crate::testing::verified;
 
 fn name(text: &str) -> KeyName {
     text.parse().unwrap()
@@ -105,7 +106,7 @@ fn an_sm2_signature_with_a_bit_of_any_byte_changed_is_wrong() {
 #[test]
 fn a_cosignature_binds_its_time() {
     let cosigner = Cosigner::new(name("w"), &[7; 32]).unwrap();
-    let line = cosigner.cosign(&checkpoint(), 1_679_315_147).unwrap();
+    let line = cosigner.cosign(&verified(&checkpoint()), 1_679_315_147).unwrap();
     let text = checkpoint().to_text();
     let note = Note::new(text.clone(), vec![line]).unwrap();
     assert_eq!(note.verify(&[cosigner.verifier()]).unwrap()[0].at, Some(1_679_315_147));
@@ -124,8 +125,8 @@ fn a_cosignature_binds_its_time() {
 #[test]
 fn a_time_beyond_2_63_is_neither_signed_nor_read() {
     let cosigner = Cosigner::new(name("w"), &[7; 32]).unwrap();
-    assert!(cosigner.cosign(&checkpoint(), TIME_MAX).is_ok());
-    assert_eq!(cosigner.cosign(&checkpoint(), TIME_MAX + 1), Err(SignError::Time(TIME_MAX + 1)));
+    assert!(cosigner.cosign(&verified(&checkpoint()), TIME_MAX).is_ok());
+    assert_eq!(cosigner.cosign(&verified(&checkpoint()), TIME_MAX + 1), Err(SignError::Time(TIME_MAX + 1)));
     let text = checkpoint().to_text();
     let message = cosigned(TIME_MAX + 1, &text);
     let signature = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).sign(message.as_bytes()).to_bytes();
@@ -144,6 +145,16 @@ fn one_secret_in_two_types_is_two_keys() {
     let plain = signer.sign(&checkpoint().to_text()).unwrap();
     let note = Note::new(checkpoint().to_text(), vec![plain]).unwrap();
     assert!(note.verify(&[cosigner.verifier()]).is_err());
+}
+
+/// Stored in every verifier of a log that signs with SM2: it may never change.
+#[test]
+fn the_locally_assigned_type_is_written_as_history_has_it() {
+    let signer = Signer::sm2(name("example.com/log"), &[1; 32]).unwrap();
+    assert_eq!(
+        signer.verifier().to_string(),
+        "example.com/log+14a97a7e+/2R1YmFuL3NtMi1zbTMvdjEKBLuoeAPV4SeIsHqRKuU2jnsnIL0ZuTkgvb8um2KG2pxOK8CTgw3AdiuOFEuArhhEexv2xnC5O9qagHlXaK9akB4="
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::hash::Algorithm;
 use crate::key::{Cosigner, Signer};
+use crate::testing::verified;
 
 const ORIGIN: &str = "example.com/log";
 
@@ -23,8 +24,9 @@ fn policy(needed: usize) -> Policy {
 
 /// Signed by the log, and by these witnesses at the time of their number.
 fn note(witnesses: &[u8]) -> Note {
-    let lines =
-        witnesses.iter().map(|number| witness(*number).cosign(&checkpoint(), u64::from(*number)).unwrap());
+    let lines = witnesses
+        .iter()
+        .map(|number| witness(*number).cosign(&verified(&checkpoint()), u64::from(*number)).unwrap());
     checkpoint().sign(&[&log()]).unwrap().with(lines).unwrap()
 }
 
@@ -53,7 +55,7 @@ fn too_few_witnesses_are_refused() {
 
 #[test]
 fn a_witness_that_signs_twice_is_one() {
-    let again = witness(2).cosign(&checkpoint(), 77).unwrap();
+    let again = witness(2).cosign(&verified(&checkpoint()), 77).unwrap();
     let twice = note(&[2]).with([again]).unwrap();
     assert_eq!(open(&policy(2), &twice), Err(OpenError::Quorum { needed: 2, found: 1 }));
     assert_eq!(open(&policy(1), &twice).unwrap().witnesses().len(), 2);
@@ -61,8 +63,10 @@ fn a_witness_that_signs_twice_is_one() {
 
 #[test]
 fn witnesses_alone_do_not_make_a_checkpoint() {
-    let lines =
-        vec![witness(2).cosign(&checkpoint(), 2).unwrap(), witness(3).cosign(&checkpoint(), 3).unwrap()];
+    let lines = vec![
+        witness(2).cosign(&verified(&checkpoint()), 2).unwrap(),
+        witness(3).cosign(&verified(&checkpoint()), 3).unwrap(),
+    ];
     let without = Note::new(checkpoint().to_text(), lines).unwrap();
     assert_eq!(open(&policy(2), &without), Err(OpenError::NotByLog));
 }
@@ -70,7 +74,7 @@ fn witnesses_alone_do_not_make_a_checkpoint() {
 #[test]
 fn a_wrong_signature_of_a_known_witness_refuses_the_whole() {
     let other = Checkpoint::new(ORIGIN, TreeHead::empty(Algorithm::Sha256)).unwrap();
-    let wrong = note(&[2]).with([witness(3).cosign(&other, 3).unwrap()]).unwrap();
+    let wrong = note(&[2]).with([witness(3).cosign(&verified(&other), 3).unwrap()]).unwrap();
     assert!(matches!(open(&policy(1), &wrong), Err(OpenError::Note(NoteError::Wrong { .. }))));
 }
 
@@ -109,7 +113,8 @@ fn an_sm2_signature_stands_beside_the_other_and_holds_alone() {
 fn of_an_answer_the_known_cosignatures_are_taken() {
     let text = checkpoint().to_text();
     let answer = |numbers: &[u8]| {
-        let lines = numbers.iter().map(|number| witness(*number).cosign(&checkpoint(), 5).unwrap());
+        let lines =
+            numbers.iter().map(|number| witness(*number).cosign(&verified(&checkpoint()), 5).unwrap());
         lines.fold(String::new(), |answer, line| format!("{answer}{line}\n"))
     };
     let taken = policy(1).cosignatures(&text, answer(&[9, 2, 3]).as_bytes()).unwrap();
