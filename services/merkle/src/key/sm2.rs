@@ -12,7 +12,7 @@ const PUBLIC_LENGTH: usize = 65;
 
 /// From an uncompressed point; no other form is taken, so that a key has one id.
 pub(super) fn public(bytes: &[u8]) -> Result<VerifyingKey, KeyError> {
-    if bytes.len() != PUBLIC_LENGTH || bytes[0] != 0x04 {
+    if bytes.len() != PUBLIC_LENGTH {
         return Err(KeyError::Damaged);
     }
     VerifyingKey::from_sec1_bytes(DISTINGUISHING_ID, bytes).map_err(|_| KeyError::Damaged)

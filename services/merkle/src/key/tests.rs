@@ -60,6 +60,15 @@ fn rfc_8032_test_1_is_our_key_too() {
 }
 
 #[test]
+fn a_signature_with_a_point_of_small_order_is_wrong() {
+    // R is the neutral point and s = H(R ‖ A ‖ text) · a: RFC 8032 §5.1.7 takes it, other verifiers don't.
+    let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let signature = "01000000000000000000000000000000000000000000000000000000000000005467a4bbee016e0842daedc93a6d0c66f9c0b9d6857fc5b0da84ae5336585101";
+    let verifier = Verifier::new(name("a"), KeyType::Ed25519, &bytes(public)).unwrap();
+    assert_eq!(verifier.verify("a\n", &bytes(signature)), Err(Wrong));
+}
+
+#[test]
 fn the_standards_example_of_sm2_is_verified() {
     // GB/T 32918.5-2017 A.2, "message digest" with the usual distinguishing id.
     let public = "0409f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13";
@@ -171,6 +180,8 @@ fn what_is_no_key_is_refused() {
     // The point of order one: it would verify anything.
     let weak = join(&name("a"), 0, KeyType::Ed25519, &[&[1][..], &[0; 31]].concat());
     let compressed = join(&name("a"), 0, KeyType::Sm2, &[&[2][..], &[1; 32]].concat());
+    let point = Signer::sm2(name("a"), &[7; 32]).unwrap().verifier().public();
+    let hybrid = join(&name("a"), 0, KeyType::Sm2, &[&[6 | (point[64] & 1)][..], &point[1..]].concat());
     let off_curve = join(&name("a"), 0, KeyType::Sm2, &[&[4][..], &[1; 64]].concat());
     let short = join(&name("a"), 0, KeyType::Ed25519, &[1; 31]);
     let unknown = good.replace("+Aeky", "+Aukx");
@@ -189,6 +200,7 @@ fn what_is_no_key_is_refused() {
         (&unknown, KeyError::Type),
         (&weak, KeyError::Damaged),
         (&compressed, KeyError::Damaged),
+        (&hybrid, KeyError::Damaged),
         (&off_curve, KeyError::Damaged),
         (&short, KeyError::Damaged),
     ];

@@ -151,6 +151,15 @@ fn what_is_outside_of_its_bounds_is_refused() {
 }
 
 #[test]
+fn the_error_tells_a_wrong_field_from_a_wrong_spelling() {
+    let more = STORED.replace("\"causation\":3", "\"causation\":3,\"cause\":3");
+    let error = Leaf::decode(more.as_bytes()).unwrap_err();
+    assert!(matches!(&error, LeafError::Json(cause) if cause.to_string().contains("`cause`")), "{error:?}");
+    let spaced = STORED.replacen(',', ", ", 1);
+    assert!(matches!(Leaf::decode(spaced.as_bytes()), Err(LeafError::NotCanonical)));
+}
+
+#[test]
 fn another_spelling_of_the_same_leaf_is_refused() {
     let respelt = [
         STORED.replacen(',', ", ", 1),

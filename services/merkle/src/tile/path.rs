@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use super::{LEVEL_MAX, Row, Tile, WIDTH};
+use super::{Row, Tile, WIDTH};
 use crate::decimal;
 
 /// Why a text is no path of a tile.
@@ -42,7 +42,7 @@ fn parse(text: &str) -> Option<Tile> {
     let (row, rest) = text.strip_prefix("tile/")?.split_once('/')?;
     let row = match row {
         "entries" => Row::Entries,
-        level => Row::Hashes(u8::try_from(decimal::parse(level)?).ok().filter(|level| *level <= LEVEL_MAX)?),
+        level => Row::Hashes(u8::try_from(decimal::parse(level)?).ok()?),
     };
     let (index, width) = match rest.split_once(".p/") {
         None => (rest, WIDTH),

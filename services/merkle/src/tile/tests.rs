@@ -101,6 +101,8 @@ fn a_node_that_the_tree_does_not_have_is_in_no_tile() {
     let read = |level, index| tile.read(ALGORITHM, &[hash; 3], Node { level, index });
     assert_eq!(read(0, 258), Some(hash));
     assert_eq!(read(1, 128), Some(ALGORITHM.node(&hash, &hash)));
+    // More hashes than the tile is wide don't make it wider.
+    assert_eq!(tile.read(ALGORITHM, &[hash; 4], Node { level: 0, index: 259 }), None);
     for (level, index) in [(0, 259), (0, 0), (1, 129), (2, 64), (8, 1), (8, 258)] {
         assert_eq!(read(level, index), None, "{level} {index}");
     }

@@ -140,6 +140,11 @@ fn what_is_no_request_is_refused() {
     };
     assert_eq!(AddCheckpoint::parse(proof(63).as_bytes()).unwrap().proof().len(), 63);
     assert_eq!(AddCheckpoint::parse(proof(64).as_bytes()), Err(RequestError::TooLong));
+    // Nothing after the 63rd line is read.
+    let endless = format!("old 1\n{}", format!("{}\n", tree_line()).repeat(64));
+    assert_eq!(AddCheckpoint::parse(endless.as_bytes()), Err(RequestError::TooLong));
+    let note = note(Naive::of(1).head(1));
+    assert_eq!(AddCheckpoint::new(1, vec![ALGORITHM.empty_root(); 64], note), Err(RequestError::TooLong));
     for (text, error) in [
         (String::new(), RequestError::Form),
         (rest.to_owned(), RequestError::Form),
