@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
@@ -12,7 +13,17 @@ use tempfile::TempDir;
 /// Where distributions put the binaries, one folder for each major version.
 const DISTRIBUTION: &str = "/usr/lib/postgresql";
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// One that does not listen by then has given up, since something of the one before was still there: it is started
+/// again.
+const LISTENS: Duration = Duration::from_secs(5);
+/// Where connections get their own ports begins here or above; a server's port is below, so that none takes it while
+/// the server is down.
+const EPHEMERAL: u16 = 32_768;
+/// How many ports there are to choose from.
+const PORTS: u32 = 20_000;
+/// What the server says, in its folder.
+const SAID: &str = "said";
 /// Settings of every server: durable as in earnest, small, reachable on loopback alone.
 const SETTINGS: [&str; 8] = [
     "listen_addresses=127.0.0.1",
@@ -54,7 +65,7 @@ impl Server {
         assert!(made.success(), "initdb makes a cluster");
         let port = free_port();
         let keeper = keep(&binaries, folder.path(), port);
-        let server = Self { folder, binaries, port, keeper };
+        let mut server = Self { folder, binaries, port, keeper };
         server.ready().await;
         Some(server)
     }
@@ -77,9 +88,13 @@ impl Server {
 
     /// Starts it again at the same port after it was [ended](Server::end).
     pub async fn start_again(&mut self) {
+        self.keep();
+        self.ready().await;
+    }
+
+    fn keep(&mut self) {
         std::fs::remove_file(self.folder.path().join("data/postmaster.pid")).ok();
         self.keeper = keep(&self.binaries, self.folder.path(), self.port);
-        self.ready().await;
     }
 
     /// Sends a signal to every process of the server and waits until they are gone.
@@ -90,17 +105,31 @@ impl Server {
         self.keeper.wait().ok();
     }
 
-    async fn ready(&self) {
+    async fn ready(&mut self) {
         let until = tokio::time::Instant::now() + PATIENCE;
+        let mut listens = tokio::time::Instant::now() + LISTENS;
         loop {
-            match self.options().connect().await {
+            let error = match self.options().connect().await {
                 Ok(connection) => return drop(sqlx::Connection::close(connection).await),
-                Err(error) => {
-                    assert!(tokio::time::Instant::now() < until, "Postgres does not start: {error}");
-                }
+                Err(error) => error,
+            };
+            let now = tokio::time::Instant::now();
+            assert!(now < until, "Postgres does not start: {error}\n{}", self.said());
+            if !matches!(error, sqlx::Error::Io(_)) {
+                // It is there, and busy with what it was in the middle of.
+                listens = now + LISTENS;
+            } else if now > listens {
+                self.end("KILL");
+                self.keep();
+                listens = now + LISTENS;
             }
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
+    }
+
+    /// Why it does not start.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(SAID)).unwrap_or_default()
     }
 }
 
@@ -132,7 +161,7 @@ fn binaries() -> Option<PathBuf> {
 fn keep(binaries: &Path, folder: &Path, port: u16) -> Child {
     let settings = format!("-c {}", SETTINGS.join(" -c "));
     let script = format!(
-        "'{}' -D '{}' -p {port} {settings} <&- & read -r _; kill -QUIT $!; wait; rm -rf '{}'",
+        "'{}' -D '{}' -p {port} {settings} <&- 2>>{SAID} & read -r _; kill -QUIT $!; wait; rm -rf '{}'",
         binaries.join("postgres").display(),
         folder.join("data").display(),
         folder.display(),
@@ -173,6 +202,13 @@ fn unprivileged() -> Option<(u32, u32)> {
 }
 
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
+    // Where this program has looked nobody of it looks again, and other programs begin elsewhere.
+    static LOOKED: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(61);
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let next = || {
+        let offset = start.wrapping_add(LOOKED.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        EPHEMERAL - 1 - u16::try_from(offset).unwrap_or_default()
+    };
+    (0..PORTS).map(|_| next()).find(free).expect("a port")
 }
