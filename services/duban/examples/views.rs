@@ -19,6 +19,10 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const AGENCIES: usize = 29;
 /// Tasks that are pursued at the same time.
 const COHORT: usize = 1000;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use duban_domain::agency::{Agency, AgencyKind, AgencyStatus, DivisionCode};
 use duban_domain::name::AgencyId;
 use duban_domain::world::Fold;
-use duban_domain::{Date, Event, Period, Recorded, Timeline};
+use duban_domain::{Date, Event, Period, Recorded, Subject, Timeline};
 use duban_log::Column;
 use duban_log::views::{Resource, STATE};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct Columns {
 
 impl Resource for Agencies {
     const NAME: &'static str = "agencies";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = &[
         Column::text("status"),
         Column::text("kind"),
@@ -40,6 +40,8 @@ impl Resource for Agencies {
     ];
     type State = Agency;
     type Columns = Columns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> =
+        Some(|name| Some(Subject::Agency(name.parse().ok()?)));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -42,7 +42,7 @@ const WRITER_CACHE_KIB: i32 = 32 * 1024;
 /// and a page that was written often meanwhile is taken over once.
 const CHECKPOINT_PAGES: u32 = 8192;
 /// Statements that a connection that writes keeps prepared.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 256;
 /// Rows that a connection's thread may be ahead of the task that takes them.
 const ROW_BUFFER: usize = 256;
 

@@ -11,6 +11,7 @@
 //! process at a time, which holds a lease on it, and read by all.
 
 mod catalogue;
+mod cells;
 mod claims;
 mod digest;
 mod keeper;
@@ -34,6 +35,7 @@ use duban_domain::{Position, Recorded};
 use tokio::sync::{mpsc, watch};
 
 pub use catalogue::Entry;
+pub use cells::{Cells, Recall};
 pub(crate) use claims::claims;
 pub use digest::Digest;
 pub use read::{Snapshot, ViewError, Wanted};
@@ -64,7 +66,11 @@ pub trait View: Send + Sync + 'static {
     const INDEXES: &'static [&'static [&'static str]] = &[];
     /// The values of its own columns: a flat struct of what serialises to text, integers, options of them, or
     /// (in a [`Column::json`]) anything.
-    type Columns: serde::Serialize + serde::de::DeserializeOwned + Clone + PartialEq + Send + Sync;
+    type Columns: Cells + Clone + PartialEq + Send + Sync;
+    /// Whether [`View::project`] never returns a row that was open before: then it is not compared with those.
+    const RESTATES: bool = false;
+    /// How a closed row gets back what it let go of; see [`Cells::state`]. None: closed rows keep all they had.
+    const RECALL: Option<Recall> = None;
 
     /// The keys of the rows that `recorded` may open or close. Listed, never `_`: a new event doesn't compile
     /// until its effect is chosen.

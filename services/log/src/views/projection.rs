@@ -10,7 +10,8 @@ use std::sync::Arc;
 use duban_domain::{Position, Recorded};
 use lru::LruCache;
 
-use super::row::{Poison, Row, Stored, Unreadable, cells_of, end_of};
+use super::cells::{Cells, json_of};
+use super::row::{Cell, Column, Poison, Row, Stored, Unreadable, end_of};
 use super::shape::Shape;
 use super::{NOW, View};
 use crate::sqlite::signed;
@@ -89,40 +90,62 @@ impl<V: View> Projection<V> {
         Self { held: LruCache::unbounded(), bytes: 0, dropped: None, next: 1, touched: Vec::new(), page: 0 }
     }
 
-    fn take(&mut self, key: String, recorded: &Recorded, change: &mut Change) -> Result<(), Poison> {
-        let before = self.held.pop(&key).map(|held| held.rows).unwrap_or_default();
-        self.bytes = self.bytes.saturating_sub(weight(&key, &before));
-        let rows = V::project(&key, before.iter().map(|live| live.row.clone()).collect(), recorded)?;
-        let mut after = Vec::with_capacity(rows.len());
-        let mut kept = vec![false; before.len()];
-        let mut opened = Vec::new();
-        for row in rows {
-            let same = before.iter().zip(&kept).position(|(live, kept)| !kept && live.row == row);
-            match same {
-                Some(index) => kept[index] = true,
-                None => opened.push(row),
-            }
+    fn take(&mut self, key: &str, recorded: &Recorded, change: &mut Change) -> Result<(), Poison> {
+        if !self.held.contains(key) {
+            self.hold(key.to_owned(), Vec::new());
         }
+        let Some(held) = self.held.get_mut(key) else { return Ok(()) };
+        let before = std::mem::take(&mut held.rows);
+        let freed = weight(key, &before);
         let at = signed(recorded.position);
-        for (live, kept) in before.into_iter().zip(kept) {
-            if kept { after.push(live) } else { change.close(live.number, at) }
-        }
+        let opened = if V::RESTATES {
+            let row = |live: Live<V::Columns>| {
+                change.close(live.number, at);
+                live.row
+            };
+            V::project(key, before.into_iter().map(row).collect(), recorded)?
+        } else {
+            let rows = V::project(key, before.iter().map(|live| live.row.clone()).collect(), recorded)?;
+            let (kept, closed, opened) = compared(before, rows);
+            closed.into_iter().for_each(|number| change.close(number, at));
+            held.rows = kept;
+            opened
+        };
+        held.page = self.page;
         for row in opened {
             let stored = Stored {
                 number: self.next,
-                key: key.clone(),
+                key: key.to_owned(),
                 valid_from: row.valid.from.to_string(),
                 valid_to: end_of(&row.valid),
                 known_from: at,
                 known_to: NOW,
-                because: serde_json::to_string(&row.because).unwrap_or_default(),
-                cells: cells_of(V::COLUMNS, &row.columns)?,
+                because: json_of(&row.because)?,
+                cells: cells(&row.columns, V::COLUMNS, V::RECALL.is_none())?,
             };
-            after.push(Live { number: self.next, bytes: stored.size(), row });
+            held.rows.push(Live { number: self.next, bytes: stored.size(), row });
             change.opened.push(stored);
             self.next += 1;
         }
-        self.hold(key, after);
+        self.bytes = (self.bytes + weight(key, &held.rows)).saturating_sub(freed);
+        Ok(())
+    }
+
+    /// Gives the rows of `key` that the page opened and left open their states: whatever became of them within the
+    /// page, only the last is written.
+    fn state(&mut self, key: &str, change: &mut Change) -> Result<(), Poison> {
+        let Some(held) = self.held.peek_mut(key) else { return Ok(()) };
+        for live in &mut held.rows {
+            let Some(opened) = change.opened(live.number) else { continue };
+            if let (Some(last @ Cell::Null), Some(state)) =
+                (opened.cells.last_mut(), live.row.columns.state()?)
+            {
+                *last = state;
+                let grown = opened.size() - live.bytes;
+                live.bytes += grown;
+                self.bytes += grown;
+            }
+        }
         Ok(())
     }
 
@@ -205,10 +228,21 @@ impl<V: View> Project for Projection<V> {
 
     fn project(&mut self, page: &[Arc<Recorded>]) -> Result<Change, Poisoned> {
         let mut change = Change::default();
-        for (recorded, keys) in page.iter().zip(std::mem::take(&mut self.touched)) {
+        let touched = std::mem::take(&mut self.touched);
+        let poisoned = |recorded: &Recorded| {
+            let position = recorded.position;
+            move |Poison(reason)| Poisoned { position, reason }
+        };
+        for (recorded, keys) in page.iter().zip(&touched) {
             for key in keys {
-                self.take(key, recorded, &mut change)
-                    .map_err(|Poison(reason)| Poisoned { position: recorded.position, reason })?;
+                self.take(key, recorded, &mut change).map_err(poisoned(recorded))?;
+            }
+        }
+        if V::RECALL.is_some() {
+            for (recorded, keys) in page.iter().zip(&touched) {
+                for key in keys {
+                    self.state(key, &mut change).map_err(poisoned(recorded))?;
+                }
             }
         }
         self.trim();
@@ -216,17 +250,42 @@ impl<V: View> Project for Projection<V> {
     }
 }
 
+/// The cells of a row, with its state or with NULL in its place.
+fn cells<C: Cells>(values: &C, columns: &[Column], with_state: bool) -> Result<Vec<Cell>, Poison> {
+    let mut cells = values.cells(columns)?;
+    if with_state && let (Some(last), Some(state)) = (cells.last_mut(), values.state()?) {
+        *last = state;
+    }
+    Ok(cells)
+}
+
+/// Which of the rows that were open stay as they were, the numbers of those that don't, and the rows that are new.
+fn compared<C: PartialEq>(before: Vec<Live<C>>, rows: Vec<Row<C>>) -> (Vec<Live<C>>, Vec<i64>, Vec<Row<C>>) {
+    let mut kept = vec![false; before.len()];
+    let mut opened = Vec::new();
+    for row in rows {
+        match before.iter().zip(&kept).position(|(live, kept)| !kept && live.row == row) {
+            Some(index) => kept[index] = true,
+            None => opened.push(row),
+        }
+    }
+    let (stay, go): (Vec<_>, Vec<_>) = before.into_iter().zip(kept).partition(|(_, kept)| *kept);
+    let stay = stay.into_iter().map(|(live, _)| live).collect();
+    (stay, go.into_iter().map(|(live, _)| live.number).collect(), opened)
+}
+
 impl Change {
     fn close(&mut self, number: i64, at: i64) {
-        let within = self.opened.first().and_then(|first| usize::try_from(number - first.number).ok());
-        match within.and_then(|index| self.opened.get_mut(index)) {
+        match self.opened(number) {
             Some(opened) => opened.known_to = at,
             None => self.closed.push((number, at)),
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.opened.is_empty() && self.closed.is_empty()
+    /// A row that was opened within the page.
+    fn opened(&mut self, number: i64) -> Option<&mut Stored> {
+        let first = self.opened.first()?.number;
+        self.opened.get_mut(usize::try_from(number - first).ok()?)
     }
 }
 

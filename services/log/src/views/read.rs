@@ -8,9 +8,11 @@ use tokio::time::Instant;
 use super::row::{Cell, Found, Record};
 use super::shape::Shape;
 use super::store::Reading;
-use super::{Standing, View, Views, postgres};
+use super::{NOW, Standing, View, Views, postgres};
 use crate::error::{ReadError, StorageError};
 use crate::follower::{Following, State, Status};
+use crate::log::Log;
+use crate::sqlite::unsigned;
 
 /// How soon it is looked again for a view that is being built anew.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -78,6 +80,7 @@ impl From<sqlx::Error> for ViewError {
 pub struct Snapshot {
     reading: Reading,
     position: Position,
+    log: Log,
 }
 
 impl Views {
@@ -86,7 +89,11 @@ impl Views {
         let following = self.following(V::NAME).ok_or(ViewError::NotRunning(V::NAME))?;
         match self.inner.store.shared() {
             None => self.read_here(&following, wanted, deadline).await,
-            Some(store) => read_shared(store, &following, V::VERSION, wanted, deadline).await,
+            Some(store) => {
+                let (reading, position) =
+                    read_shared(store, &following, V::VERSION, wanted, deadline).await?;
+                Ok(self.snapshot(Reading::Postgres(reading), position))
+            }
         }
     }
 
@@ -107,7 +114,11 @@ impl Views {
         if position < wanted {
             return Err(ViewError::Behind { view: following.name, position, wanted });
         }
-        Ok(Snapshot { reading, position })
+        Ok(self.snapshot(reading, position))
+    }
+
+    fn snapshot(&self, reading: Reading, position: Position) -> Snapshot {
+        Snapshot { reading, position, log: self.log().clone() }
     }
 }
 
@@ -119,7 +130,7 @@ async fn read_shared(
     version: i64,
     wanted: Wanted,
     deadline: Instant,
-) -> Result<Snapshot, ViewError> {
+) -> Result<(postgres::Reading, Position), ViewError> {
     let mut least = None;
     loop {
         alive(following.name, following.status())?;
@@ -134,7 +145,7 @@ async fn read_shared(
             let Standing { position, version: found, .. } = standing;
             alive(following.name, Status { position, state: standing.state(version) })?;
             if found == version && position >= least {
-                return Ok(Snapshot { reading: Reading::Postgres(reading), position });
+                return Ok((reading, position));
             }
             if found < version {
                 // It is being built anew, from which place on is no matter: nobody tells of it.
@@ -186,14 +197,23 @@ impl Snapshot {
         self.position
     }
 
-    /// Rows of the view; `rest` goes on after `SELECT … FROM view WHERE`, with `$1`, `$2`, … for `arguments`.
+    /// Rows of the view; `rest` goes on after `SELECT … FROM view WHERE`, with `$1`, `$2`, … for `arguments`. Each
+    /// row of a resource that is closed costs a fold of its history: who needs no states [queries](Snapshot::query).
     pub async fn select<V: View>(
         &mut self,
         rest: &str,
         arguments: &[Cell],
     ) -> Result<Vec<Found<V::Columns>>, ViewError> {
         let shape = Shape::of::<V>();
-        let rows = self.reading.select(&shape, rest, arguments).await?;
+        let mut rows = self.reading.select(&shape, rest, arguments).await?;
+        if let Some(recall) = V::RECALL {
+            for row in rows.iter_mut().filter(|row| row.known_to != NOW) {
+                let state = recall(self.log.clone(), row.key.clone(), unsigned(row.known_from)).await?;
+                if let Some(last) = row.cells.last_mut() {
+                    *last = state;
+                }
+            }
+        }
         let found = |row: super::row::Stored| row.read::<V::Columns>(V::COLUMNS);
         Ok(rows.into_iter().map(found).collect::<Result<_, _>>().map_err(sqlx::Error::from)?)
     }

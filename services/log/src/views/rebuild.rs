@@ -128,7 +128,7 @@ impl Views {
             }
             let mut beside = done(writing).await?;
             writing = tokio::spawn(async move {
-                let written = beside.write(&changes).await;
+                let written = beside.write(changes).await;
                 (beside, written)
             });
         }

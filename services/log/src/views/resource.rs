@@ -3,15 +3,22 @@
 //!
 //! What a resource is on one day and on another may differ, and so may the columns: a row for each stretch of
 //! days, all with the same state, which speaks of all its days.
+//!
+//! A state is as long as its resource's life, and a row is written for each event of it: only the rows that are
+//! open have it. What it was when a row was still open is folded again from the log, by whoever asks.
 
 use std::marker::PhantomData;
 
 use duban_domain::time::DATE_MIN;
-use duban_domain::{Date, Period, Recorded};
+use duban_domain::{Date, Period, Position, Recorded, Subject};
+use futures::future::BoxFuture;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use super::{Column, Poison, Row, View};
+use super::cells::{cells_of, json_of, values_of};
+use super::{Cell, Cells, Column, Poison, Recall, Row, View};
+use crate::error::ReadError;
+use crate::log::Log;
 
 /// The column of the folded state; the last of [`Resource::COLUMNS`].
 pub const STATE: Column = Column::json("state");
@@ -33,6 +40,10 @@ pub trait Resource: Send + Sync + 'static {
     /// What it is filtered and sorted by: a flat struct.
     type Columns: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync;
 
+    /// Under which subject the events of a resource of this name are filed: all that [`Resource::names`] names it
+    /// for. `None` where they are filed under others too: closed rows keep their states then.
+    const SUBJECT: Option<fn(&str) -> Option<Subject>>;
+
     /// The resource names that `recorded` is about. Listed, never `_`, over the subject's own events.
     fn names(recorded: &Recorded) -> Vec<String>;
 
@@ -45,13 +56,35 @@ pub trait Resource: Send + Sync + 'static {
 }
 
 /// A row of a resource: its columns, its state.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stated<C, S> {
     /// What it is filtered and sorted by.
-    #[serde(flatten)]
     pub columns: C,
     /// The folded state.
     pub state: S,
+}
+
+impl<C: Serialize + DeserializeOwned, S: Serialize + DeserializeOwned> Cells for Stated<C, S> {
+    fn cells(&self, columns: &[Column]) -> Result<Vec<Cell>, Poison> {
+        let (_, own) = columns.split_last().ok_or_else(|| Poison("a resource has a state".into()))?;
+        let mut cells = cells_of(own, &self.columns)?;
+        cells.push(Cell::Null);
+        Ok(cells)
+    }
+
+    fn state(&self) -> Result<Option<Cell>, Poison> {
+        json_of(&self.state).map(|json| Some(Cell::Text(json)))
+    }
+
+    fn values(columns: &[Column], cells: &[Cell]) -> Result<Self, serde_json::Error> {
+        let own = columns.len().saturating_sub(1).min(cells.len());
+        let state = match cells.get(own) {
+            Some(Cell::Text(json)) => json,
+            Some(Cell::Null | Cell::Integer(_)) | None => "null",
+        };
+        let columns = values_of(&columns[..own], &cells[..own])?;
+        Ok(Self { columns, state: serde_json::from_str(state)? })
+    }
 }
 
 /// The view of a [`Resource`]: `views.start::<Of<Agencies>>()`. Its key is the resource's name.
@@ -64,6 +97,11 @@ impl<R: Resource> View for Of<R> {
     const COLUMNS: &'static [Column] = R::COLUMNS;
     const INDEXES: &'static [&'static [&'static str]] = R::INDEXES;
     type Columns = Stated<R::Columns, R::State>;
+    const RESTATES: bool = true;
+    const RECALL: Option<Recall> = match R::SUBJECT {
+        Some(_) => Some(recall::<R>),
+        None => None,
+    };
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         R::names(recorded)
@@ -81,4 +119,17 @@ impl<R: Resource> View for Of<R> {
             |(days, columns)| Row::new(days, recorded.position, Stated { columns, state: state.clone() });
         Ok(R::columns(&state).into_iter().map(row).collect())
     }
+}
+
+/// The state of a resource as it was after the event at `at`.
+fn recall<R: Resource>(log: Log, name: String, at: Position) -> BoxFuture<'static, Result<Cell, ReadError>> {
+    Box::pin(async move {
+        let lost = |what: &str| ReadError::DataLoss { position: at, what: format!("{what} of {name}") };
+        let subject = R::SUBJECT.and_then(|subject| subject(&name)).ok_or_else(|| lost("no subject"))?;
+        let events = log.history(&[subject], at).await?;
+        let own = events.iter().filter(|recorded| R::names(recorded).contains(&name));
+        let state = own.fold(None, |state, recorded| R::evolve(&name, state, recorded));
+        let state = state.ok_or_else(|| lost("no event"))?;
+        json_of(&state).map(Cell::Text).map_err(|Poison(what)| lost(&what))
+    })
 }

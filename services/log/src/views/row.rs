@@ -1,13 +1,8 @@
 //! The rows of a view, and the values in them.
 
-use std::collections::HashMap;
-
 use duban_domain::{Date, Period, Position};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
-use super::{NOW, OPEN_END};
+use super::{Cells, NOW, OPEN_END};
 use crate::sqlite::unsigned;
 
 /// What a column holds.
@@ -197,7 +192,7 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// The row in the view's terms.
-    pub(crate) fn read<C: DeserializeOwned>(self, columns: &[Column]) -> Result<Found<C>, Unreadable> {
+    pub(crate) fn read<C: Cells>(self, columns: &[Column]) -> Result<Found<C>, Unreadable> {
         let unreadable = |what: String| Unreadable(format!("row {}: {what}", self.number));
         let valid = period(&self.valid_from, &self.valid_to).ok_or_else(|| unreadable("its days".into()))?;
         Ok(Found {
@@ -206,7 +201,7 @@ impl Stored {
             known_from: unsigned(self.known_from),
             known_to: (self.known_to != NOW).then(|| unsigned(self.known_to)),
             because: serde_json::from_str(&self.because).map_err(|error| unreadable(error.to_string()))?,
-            columns: values_of(columns, &self.cells).map_err(|error| unreadable(error.to_string()))?,
+            columns: C::values(columns, &self.cells).map_err(|error| unreadable(error.to_string()))?,
             key: self.key,
         })
     }
@@ -230,55 +225,6 @@ impl From<Unreadable> for sqlx::Error {
     fn from(error: Unreadable) -> Self {
         sqlx::Error::Decode(error.into())
     }
-}
-
-/// The cells of a view's own columns. The struct is written as JSON once and cut into its fields: a tree of
-/// values in between would cost several times as much, and this is most of what writing a view costs.
-pub(crate) fn cells_of(columns: &[Column], values: &impl Serialize) -> Result<Vec<Cell>, Poison> {
-    let poison = |what: String| Poison(format!("a row can't be written: {what}"));
-    let json = serde_json::to_string(values).map_err(|error| poison(error.to_string()))?;
-    let mut fields: HashMap<&str, &RawValue> =
-        serde_json::from_str(&json).map_err(|_| poison("its columns are no struct".into()))?;
-    let cells = columns
-        .iter()
-        .map(|column| {
-            let json = fields.remove(column.name).map_or("null", RawValue::get);
-            let wrong = || poison(format!("{} is {:?}, not {json}", column.name, column.kind));
-            match column.kind {
-                _ if json == "null" => Ok(Cell::Null),
-                Kind::Text => serde_json::from_str(json).map(Cell::Text).map_err(|_| wrong()),
-                Kind::Integer => json.parse().map(Cell::Integer).map_err(|_| wrong()),
-                Kind::Json => Ok(Cell::Text(json.to_owned())),
-            }
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    match fields.keys().next() {
-        Some(field) => Err(poison(format!("{field} is no column"))),
-        None => Ok(cells),
-    }
-}
-
-/// The values of a view's own columns, from their cells.
-pub(crate) fn values_of<C: DeserializeOwned>(
-    columns: &[Column],
-    cells: &[Cell],
-) -> Result<C, serde_json::Error> {
-    let mut json = String::from("{");
-    for (column, cell) in columns.iter().zip(cells) {
-        if json.len() > 1 {
-            json.push(',');
-        }
-        json.push_str(&serde_json::to_string(column.name)?);
-        json.push(':');
-        match (column.kind, cell) {
-            (_, Cell::Null) => json.push_str("null"),
-            (_, Cell::Integer(number)) => json.push_str(&number.to_string()),
-            (Kind::Json, Cell::Text(text)) => json.push_str(text),
-            (Kind::Text | Kind::Integer, Cell::Text(text)) => json.push_str(&serde_json::to_string(text)?),
-        }
-    }
-    json.push('}');
-    serde_json::from_str(&json)
 }
 
 /// `valid_to` as it is stored.

@@ -191,7 +191,7 @@ impl Run {
             if !batch.changes.is_empty() {
                 let views = self.views.clone();
                 let writing = tokio::spawn(async move {
-                    views.inner.store.write(batch.from, batch.to, &batch.changes).await
+                    views.inner.store.write(batch.from, batch.to, batch.changes).await
                 });
                 under_way = Some((last, writing));
             }
@@ -273,8 +273,8 @@ impl Run {
             let Some(last) = sound.last().map(|event| event.position) else { break };
             match take(&self.views, member, sound).await? {
                 Ok(change) => {
-                    let changes = [(member.view.shape(), member.standing.generation, change)];
-                    if !self.views.inner.store.write(from, last, &changes).await? {
+                    let changes = vec![(member.view.shape(), member.standing.generation, change)];
+                    if !self.views.inner.store.write(from, last, changes).await? {
                         return Err(FollowError::Fenced);
                     }
                     member.standing.position = last;

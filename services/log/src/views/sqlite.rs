@@ -3,24 +3,25 @@
 //! One connection writes. What it writes is a page of the log at a time, for all views at once, in one
 //! transaction with their positions.
 
-use std::collections::HashMap;
+mod changes;
+
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use duban_domain::Position;
 use futures::TryStreamExt;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow, SqliteSynchronous};
 use sqlx::{Column as _, Connection as _, Row as _, Transaction, TypeInfo as _, ValueRef as _};
 
+use self::changes::Texts;
 use super::projection::Change;
 use super::row::{Cell, Kind, Record, Stored};
 use super::shape::{COMMON, Shape};
 use super::{NOW, Standing};
 use crate::append::LogIdentity;
 use crate::error::OpenError;
-use crate::log::lock;
-use crate::sqlite::{Bound, Database, Insert, signed, unsigned};
+use crate::sqlite::{Bound, Database, signed, unsigned};
 
 /// The format of this file; another one is thrown away.
 const FORMAT: i64 = 1;
@@ -47,29 +48,8 @@ pub(super) struct Store {
     writer: tokio::sync::Mutex<Option<SqliteConnection>>,
     /// Held by who rebuilds.
     rebuilding: Arc<tokio::sync::Mutex<()>>,
-    /// The statements on each table, by its name.
-    statements: Mutex<HashMap<String, Arc<Statements>>>,
-}
-
-/// The statements that write one table.
-struct Statements {
-    insert: Insert,
-    close: Arc<str>,
-}
-
-impl Statements {
-    fn of(shape: &Shape, table: &str) -> Self {
-        let columns = shape.all_columns();
-        Self {
-            insert: Insert::into(&format!("{table} ({columns})"), COMMON.len() + shape.columns.len()),
-            // Driven by the list: one step into the primary key for each row that is closed.
-            close: format!(
-                "UPDATE OR ROLLBACK {table} SET known_to = c.value ->> 1 FROM json_each($1) AS c
-                 WHERE {table}.number = c.value ->> 0"
-            )
-            .into(),
-        }
-    }
+    /// The statements on each table.
+    texts: Texts,
 }
 
 impl Store {
@@ -93,7 +73,7 @@ impl Store {
     async fn with(database: Database, connection: SqliteConnection) -> Result<Self, OpenError> {
         let readers = database.readers(READERS).await?;
         let writer = tokio::sync::Mutex::new(Some(connection));
-        Ok(Self { database, readers, writer, rebuilding: Arc::default(), statements: Mutex::default() })
+        Ok(Self { database, readers, writer, rebuilding: Arc::default(), texts: Texts::default() })
     }
 
     pub(super) async fn close(&self) {
@@ -210,7 +190,7 @@ impl Store {
         &self,
         from: Position,
         to: Position,
-        changes: &[(Shape, i64, Change)],
+        changes: Vec<(Shape, i64, Change)>,
     ) -> Result<bool, sqlx::Error> {
         let mut writer = self.writer().await?;
         let written = self.write_with(&mut writer, from, to, changes).await?;
@@ -223,72 +203,29 @@ impl Store {
         connection: &mut SqliteConnection,
         from: Position,
         to: Position,
-        changes: &[(Shape, i64, Change)],
+        changes: Vec<(Shape, i64, Change)>,
     ) -> Result<bool, sqlx::Error> {
         let views: Vec<(&str, i64)> =
             changes.iter().map(|(shape, generation, _)| (shape.name, *generation)).collect();
-        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
         let moved = sqlx::query(
-            "UPDATE view_positions SET position = $2 FROM json_each($3) AS v
-             WHERE view = v.value ->> 0 AND generation = v.value ->> 1 AND position = $1",
+            "BEGIN IMMEDIATE;
+             UPDATE view_positions SET position = ? FROM json_each(?) AS v
+             WHERE view = v.value ->> 0 AND generation = v.value ->> 1 AND position = ? RETURNING 1",
         )
-        .bind(signed(from))
         .bind(signed(to))
         .bind(serde_json::to_string(&views).unwrap_or_default())
-        .execute(&mut *tx)
+        .bind(signed(from))
+        .fetch_all(&mut *connection)
         .await?;
-        if moved.rows_affected() != u64::try_from(changes.len()).unwrap_or(u64::MAX) {
-            tx.rollback().await?;
+        if moved.len() != changes.len() {
+            sqlx::raw_sql("ROLLBACK").execute(connection).await?;
             return Ok(false);
         }
         for (shape, _, change) in changes {
-            self.change(&mut tx, shape, shape.name, change).await?;
+            self.texts.write(connection, &shape, shape.name, change).await?;
         }
-        tx.commit().await?;
+        sqlx::raw_sql("COMMIT").execute(connection).await?;
         Ok(true)
-    }
-
-    /// A few statements for the whole page, never one for each row.
-    async fn change(
-        &self,
-        connection: &mut SqliteConnection,
-        shape: &Shape,
-        table: &str,
-        change: &Change,
-    ) -> Result<(), sqlx::Error> {
-        if change.is_empty() {
-            return Ok(());
-        }
-        let statements = self.statements(shape, table);
-        if !change.closed.is_empty() {
-            let closed = serde_json::to_string(&change.closed).unwrap_or_default();
-            let close = sqlx::query(sqlx::AssertSqlSafe(Arc::clone(&statements.close)));
-            close.bind(closed).execute(&mut *connection).await?;
-        }
-        statements
-            .insert
-            .rows(connection, &change.opened, |query, opened| {
-                let query = query
-                    .bind(opened.number)
-                    .bind(opened.key.clone())
-                    .bind(opened.valid_from.clone())
-                    .bind(opened.valid_to.clone())
-                    .bind(opened.known_from)
-                    .bind(opened.known_to)
-                    .bind(opened.because.clone());
-                opened.cells.iter().fold(query, bind)
-            })
-            .await
-    }
-
-    fn statements(&self, shape: &Shape, table: &str) -> Arc<Statements> {
-        let mut statements = lock(&self.statements);
-        if let Some(found) = statements.get(table) {
-            return Arc::clone(found);
-        }
-        let made = Arc::new(Statements::of(shape, table));
-        statements.insert(table.to_owned(), Arc::clone(&made));
-        made
     }
 
     /// One state of all views, to be read from; it stays as it is.
@@ -369,11 +306,11 @@ impl Beside {
     }
 
     /// Writes what a page does.
-    pub(super) async fn write(&mut self, changes: &[(Shape, Change)]) -> Result<(), sqlx::Error> {
+    pub(super) async fn write(&mut self, changes: Vec<(Shape, Change)>) -> Result<(), sqlx::Error> {
         let mut writer = self.store.writer().await?;
         let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
         for (shape, change) in changes {
-            self.store.change(&mut tx, shape, &shape.beside(), change).await?;
+            self.store.texts.write(&mut tx, &shape, &shape.beside(), change).await?;
         }
         tx.commit().await?;
         writer.keep();
@@ -451,7 +388,7 @@ impl Reading {
         arguments: &[Cell],
     ) -> Result<Vec<Stored>, sqlx::Error> {
         let sql = format!("SELECT {} FROM {} WHERE {rest}", shape.all_columns(), shape.name);
-        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
+        let query = arguments.iter().cloned().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
         let rows = query.fetch_all(&mut *self.0).await?;
         rows.iter().map(|row| stored(shape, row)).collect()
     }
@@ -465,7 +402,7 @@ impl Reading {
         arguments: &[Cell],
     ) -> Result<Vec<Record>, sqlx::Error> {
         let sql = format!("SELECT {columns} FROM {} WHERE {rest}", shape.name);
-        let query = arguments.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
+        let query = arguments.iter().cloned().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), bind);
         let rows = query.fetch_all(&mut *self.0).await?;
         let Some(first) = rows.first() else { return Ok(Vec::new()) };
         let names: Arc<[String]> = first.columns().iter().map(|column| column.name().to_owned()).collect();
@@ -582,11 +519,11 @@ fn key_index(shape: &Shape, table: &str, generation: i64) -> String {
     format!("CREATE INDEX IF NOT EXISTS {view}_{generation}_key ON {table} (key, known_to);")
 }
 
-fn bind<'q>(query: Bound<'q>, cell: &Cell) -> Bound<'q> {
+fn bind(query: Bound<'_>, cell: Cell) -> Bound<'_> {
     match cell {
         Cell::Null => query.bind(None::<i64>),
-        Cell::Integer(number) => query.bind(*number),
-        Cell::Text(text) => query.bind(text.clone()),
+        Cell::Integer(number) => query.bind(number),
+        Cell::Text(text) => query.bind(text),
     }
 }
 

@@ -102,11 +102,11 @@ impl Store {
         &self,
         from: Position,
         to: Position,
-        changes: &[(Shape, i64, Change)],
+        changes: Vec<(Shape, i64, Change)>,
     ) -> Result<bool, sqlx::Error> {
         match self {
             Self::Sqlite(store) => store.write(from, to, changes).await,
-            Self::Postgres(store) => store.write(from, to, changes).await,
+            Self::Postgres(store) => store.write(from, to, &changes).await,
         }
     }
 
@@ -232,10 +232,10 @@ impl Beside {
     }
 
     /// Writes what a page does to tables.
-    pub(super) async fn write(&mut self, changes: &[(Shape, Change)]) -> Result<(), sqlx::Error> {
+    pub(super) async fn write(&mut self, changes: Vec<(Shape, Change)>) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(beside) => beside.write(changes).await,
-            Self::Postgres(beside) => beside.write(changes).await,
+            Self::Postgres(beside) => beside.write(&changes).await,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use duban_domain::cycle::{Cycle, CycleEvent};
 use duban_domain::world::Fold as _;
-use duban_domain::{Event, Period, Recorded};
+use duban_domain::{Event, Period, Recorded, Subject};
 use duban_log::Column;
 use duban_log::views::{Resource, STATE, Stated};
 use duban_rpc::rows::Order;
@@ -45,6 +45,8 @@ impl Resource for Cycles {
         &[Column::text("stage"), Column::text("coordinator"), Column::text("place"), STATE];
     type State = Counted;
     type Columns = Columns;
+    // Its obligations are filed under themselves.
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> = None;
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -34,7 +34,7 @@ pub struct Columns {
 
 impl Resource for Obligations {
     const NAME: &'static str = "obligations";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = &[
         Column::text("cycle"),
         Column::text("agency"),
@@ -47,6 +47,8 @@ impl Resource for Obligations {
     const INDEXES: &'static [&'static [&'static str]] = &[&["known_to", "standing", "due_on"]];
     type State = Obligation;
     type Columns = Columns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> =
+        Some(|name| Some(Subject::Obligation(name.parse().ok()?)));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         let subjects = match &recorded.event {

@@ -2,7 +2,7 @@
 
 use duban_domain::report::{Report, Stage};
 use duban_domain::world::Fold as _;
-use duban_domain::{Date, Event, Period, Recorded};
+use duban_domain::{Date, Event, Period, Recorded, Subject};
 use duban_log::Column;
 use duban_log::views::{Resource, STATE};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub struct Columns {
 
 impl Resource for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = &[
         Column::text("cycle"),
         Column::text("agency"),
@@ -41,6 +41,8 @@ impl Resource for Reports {
     const INDEXES: &'static [&'static [&'static str]] = &[&["agency", "known_to"]];
     type State = Report;
     type Columns = Columns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> =
+        Some(|name| Some(Subject::Report(name.parse().ok()?)));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duban_domain::name::{AgencyId, ReadingId, TaskId};
 use duban_domain::{Period, Reason};
-use duban_log::views::{Cell, Found, Of};
+use duban_log::views::{Cell, Found, Of, Record};
 use duban_proto::tasks::v1 as pb;
 use duban_proto::tasks::v1::responsibility_service_server::ResponsibilityService;
 use duban_rpc::Moment;
@@ -53,7 +53,8 @@ impl TasksDoor {
     ) -> Result<(), Error> {
         let mut snapshot = call.ask_at::<Of<Tasks>>(&self.views, moment).await?;
         let asked = [task.to_string().into(), moment.position.into()];
-        let known = snapshot.select::<Of<Tasks>>("key = $1 AND known_from <= $2 LIMIT 1", &asked).await?;
+        let known =
+            snapshot.query::<Of<Tasks>>("key", "key = $1 AND known_from <= $2 LIMIT 1", &asked).await?;
         if known.is_empty() && moment.position > 0 {
             return Err(not_found(Reason::TaskNotFound, task));
         }
@@ -120,11 +121,9 @@ impl TasksDoor {
         let known = format!("known_from <= $1 AND $1 < known_to AND key IN ({})", named.join(", "));
         let position = std::iter::once(moment.position.into());
         let asked: Vec<Cell> = position.chain(keys.into_iter().map(|key| key.as_str().into())).collect();
-        let found = snapshot.select::<Of<Tasks>>(&known, &asked).await?;
-        let titles = found.into_iter().map(|row| {
-            let columns = row.columns.columns;
-            (row.key, (columns.title, columns.label.unwrap_or_default()))
-        });
+        let found = snapshot.query::<Of<Tasks>>("key, title, label", &known, &asked).await?;
+        let text = |row: &Record, column| row.text(column).unwrap_or_default().to_owned();
+        let titles = found.iter().map(|row| (text(row, "key"), (text(row, "title"), text(row, "label"))));
         Ok(titles.collect())
     }
 

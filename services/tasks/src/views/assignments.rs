@@ -5,7 +5,7 @@ use duban_domain::assignment::{Assignment, Role, Stage};
 use duban_domain::event::Event;
 use duban_domain::name::{AssignmentId, ReadingId};
 use duban_domain::time::DATE_MIN;
-use duban_domain::{Period, Recorded};
+use duban_domain::{Period, Recorded, Subject};
 use duban_log::views::{Column, Resource, STATE};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ pub struct Columns {
 
 impl Resource for Assignments {
     const NAME: &'static str = "assignments";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = &[
         Column::text("task"),
         Column::text("agency"),
@@ -41,6 +41,8 @@ impl Resource for Assignments {
     const INDEXES: &'static [&'static [&'static str]] = &[&["task"], &["agency"]];
     type State = Assignment;
     type Columns = Columns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> =
+        Some(|name| Some(Subject::Task(name.parse::<AssignmentId>().ok()?.task().clone())));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use duban_domain::document::{Anomaly, AnomalyKind, Confidence, Entry, Reading};
 use duban_domain::event::Event;
 use duban_domain::name::{AnomalyId, ReadingId};
-use duban_domain::{Period, Recorded};
+use duban_domain::{Period, Recorded, Subject};
 use duban_log::Snapshot;
 use duban_log::views::{ALWAYS, Column, Of, Resource, STATE};
 use duban_rpc::{Error, Moment};
@@ -35,10 +35,12 @@ impl Documents {
 
 impl Resource for Documents {
     const NAME: &'static str = "documents";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = &[Column::text("issuer"), Column::text(Self::NUMBER), STATE];
     type State = Entry;
     type Columns = DocumentColumns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> =
+        Some(|name| Some(Subject::Document(name.parse().ok()?)));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
@@ -84,12 +86,14 @@ pub struct AnomalyColumns {
 
 impl Resource for Anomalies {
     const NAME: &'static str = "anomalies";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] =
         &[Column::text("document"), Column::text("kind"), Column::text("place"), STATE];
     const INDEXES: &'static [&'static [&'static str]] = &[&["document", "place"]];
     type State = Anomaly;
     type Columns = AnomalyColumns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> =
+        Some(|name| Some(Subject::Document(name.parse::<AnomalyId>().ok()?.document().clone())));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
@@ -143,7 +147,7 @@ impl Readings {
 
 impl Resource for Readings {
     const NAME: &'static str = "readings";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = &[
         Column::text("document"),
         Column::text(Self::STANDING),
@@ -154,6 +158,8 @@ impl Resource for Readings {
     const INDEXES: &'static [&'static [&'static str]] = &[&["document", "place"]];
     type State = Reading;
     type Columns = ReadingColumns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> =
+        Some(|name| Some(Subject::Document(name.parse::<ReadingId>().ok()?.document().clone())));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -4,7 +4,7 @@ use duban_domain::event::Event;
 use duban_domain::name::ReadingId;
 use duban_domain::task::{Stage, Task, Track};
 use duban_domain::world::Fold;
-use duban_domain::{Date, Period, Recorded};
+use duban_domain::{Date, Period, Recorded, Subject};
 use duban_log::views::{Column, Resource, STATE};
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ pub struct Columns {
 
 impl Resource for Tasks {
     const NAME: &'static str = "tasks";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = &[
         Column::text("title"),
         Column::text("label"),
@@ -48,6 +48,7 @@ impl Resource for Tasks {
     ];
     type State = Task;
     type Columns = Columns;
+    const SUBJECT: Option<fn(&str) -> Option<Subject>> = Some(|name| Some(Subject::Task(name.parse().ok()?)));
 
     fn names(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -85,9 +85,10 @@ pub(super) fn change_sql(
         write!(
             sql,
             ", closed_{number} AS (
-                 UPDATE duban_views.{table} AS t SET known_to = c.known_to
+                 UPDATE duban_views.{table} AS t SET known_to = c.known_to{}
                  FROM unnest(${rows}::BIGINT[], ${ends}::BIGINT[]) AS c(number, known_to), sound
-                 WHERE t.number = c.number)"
+                 WHERE t.number = c.number)",
+            shape.let_go()
         )
         .ok();
     }
