@@ -5,15 +5,21 @@
 //! row as what was known then.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::path::Path;
 
 use duban::Service;
 use duban::server::views_of;
-use duban_log::views::Digest;
+use duban_agencies::{Agencies, AgencyNames};
+use duban_log::views::{Digest, Found, Of, View, Wanted};
 use duban_log::{Log, LogOptions, Views};
 use duban_proto::call::v1::ProgressLevel;
 use duban_proto::tasks::v1 as tasks;
 use duban_proto::tasks::v1::AssignmentRole as Role;
+use duban_reports::views::{Cycles, DutyHolders, Obligations, Reports};
+use duban_tasks::views::{
+    Anomalies, Assignments, Completion, Documents, Readings, Responsibility, ResponsibilityNames, Tasks,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
@@ -46,28 +52,84 @@ async fn replaying_from_zero_gives_every_view_at_every_position() {
     assert_eq!(office.digests().await, live.0[&head], "going on after a restart changes nothing");
     office.close().await;
 
-    let mut last = connect(&office.folder().join("views.db")).await;
+    let last = Replayed::in_folder(office.folder(), head).await;
     let mut compared = 0;
     for position in 0..=head {
-        let (folder, replayed) = replay(office.folder(), position).await;
+        let folder = prefix(office.folder(), position).await;
+        let then = Replayed::in_folder(folder.path(), position).await;
         if let Some(digests) = live.0.get(&position) {
-            assert_eq!(&replayed, digests, "replayed to {position}");
+            assert_eq!(&then.digests().await, digests, "replayed to {position}");
             compared += 1;
         }
-        let mut then = connect(&folder.path().join("views.db")).await;
-        for view in views_of(&Service::ALL) {
-            let known = rows(&mut last, view.name, position).await;
-            let stood = rows(&mut then, view.name, position).await;
-            assert_eq!(known, stood, "{} as known at {position}", view.name);
+        let (known, stood) = (last.known_at(position).await, then.known_at(position).await);
+        for (view, stood) in stood {
+            assert_eq!(known[view], stood, "{view} as known at {position}");
         }
-        then.close().await.expect("closed");
+        then.close().await;
     }
     assert!(compared > 25 && head > 35, "{compared} of {head}");
-    last.close().await.expect("closed");
+    last.close().await;
 }
 
-/// A new folder with the first events of the log, and the views that follow from them.
-async fn replay(source: &Path, position: u64) -> (TempDir, Digests) {
+/// A log and the views that follow from it.
+struct Replayed {
+    log: Log,
+    views: Views,
+}
+
+impl Replayed {
+    async fn in_folder(folder: &Path, head: u64) -> Self {
+        let log = Log::open(LogOptions::new(folder)).await.expect("a log");
+        assert_eq!(log.head().await.expect("a head"), head);
+        let views = Views::open(&log).await.expect("views");
+        for view in views_of(&Service::ALL) {
+            view.start(&views).await.expect("started").reached(head).await;
+        }
+        Self { log, views }
+    }
+
+    async fn digests(&self) -> Digests {
+        let mut digests = Vec::new();
+        for view in views_of(&Service::ALL) {
+            digests.push((view.name, view.digest(&self.views).await.expect("a digest")));
+        }
+        digests
+    }
+
+    /// The rows of every view that were known at a position: all but their numbers and the end of knowing, and
+    /// with the states that closed rows get back from the log.
+    async fn known_at(&self, position: u64) -> BTreeMap<&'static str, Vec<String>> {
+        let mut known = BTreeMap::new();
+        macro_rules! views {
+            ($($view:ty),*) => { $(known.insert(<$view>::NAME, self.rows::<$view>(position).await);)* };
+        }
+        views!(Of<Agencies>, AgencyNames, Of<Documents>, Of<Anomalies>, Of<Readings>, Of<Tasks>);
+        views!(Of<Assignments>, Responsibility, Completion, ResponsibilityNames);
+        views!(Of<Cycles>, Of<Obligations>, Of<Reports>, DutyHolders);
+        assert_eq!(known.len(), views_of(&Service::ALL).len(), "every view is compared");
+        known
+    }
+
+    async fn rows<V: View<Columns: Debug>>(&self, position: u64) -> Vec<String> {
+        let mut snapshot =
+            self.views.read::<V>(Wanted::Latest, tokio::time::Instant::now()).await.expect("a snapshot");
+        let rest = "known_from <= $1 AND $1 < known_to ORDER BY key, number";
+        let rows = snapshot.select::<V>(rest, &[position.into()]).await.expect("rows");
+        let shown = |row: &Found<V::Columns>| {
+            let Found { number: _, key, valid, known_from, known_to: _, because, columns } = row;
+            format!("{key} {valid:?} {known_from} {because:?} {columns:?}")
+        };
+        rows.iter().map(shown).collect()
+    }
+
+    async fn close(self) {
+        self.log.close().await;
+        self.views.close().await;
+    }
+}
+
+/// A new folder with the first events of the log.
+async fn prefix(source: &Path, position: u64) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log.db");
     std::fs::copy(source.join("log.db"), &path).expect("copied");
@@ -76,17 +138,7 @@ async fn replay(source: &Path, position: u64) -> (TempDir, Digests) {
         std::fs::copy(source.join("log.db-wal"), folder.path().join("log.db-wal")).expect("copied");
     }
     truncate(&path, position).await;
-    let log = Log::open(LogOptions::new(folder.path())).await.expect("a log");
-    assert_eq!(log.head().await.expect("a head"), position);
-    let views = Views::open(&log).await.expect("views");
-    let mut digests = Vec::new();
-    for view in views_of(&Service::ALL) {
-        view.start(&views).await.expect("started").reached(position).await;
-        digests.push((view.name, view.digest(&views).await.expect("a digest")));
-    }
-    log.close().await;
-    views.close().await;
-    (folder, digests)
+    folder
 }
 
 /// Cuts the copy of a log after a position: what no log lets be done to itself.
@@ -104,21 +156,6 @@ async fn truncate(path: &Path, position: u64) {
 
 async fn connect(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.expect("a database")
-}
-
-/// The rows of a view that were known at a position, every column but the row number and the end of knowing.
-async fn rows(views: &mut SqliteConnection, view: &str, position: u64) -> Vec<String> {
-    let sql =
-        format!("SELECT name FROM pragma_table_info('{view}') WHERE name NOT IN ('number', 'known_to')");
-    let columns: Vec<String> =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *views).await.expect("columns");
-    assert!(columns.len() > 4, "{view}: {columns:?}");
-    let columns = columns.join(", ");
-    let sql = format!(
-        "SELECT json_array({columns}) AS row FROM {view}
-         WHERE known_from <= {position} AND {position} < known_to ORDER BY row"
-    );
-    sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(views).await.expect("rows")
 }
 
 /// A small log with events of every subject, the views noted after each command.

@@ -32,7 +32,8 @@ macro_rules! receipt_columns {
 }
 pub(super) use receipt_columns;
 
-/// The connections that read.
+/// The connections that read. A bare argument of LIMIT would have SQLite prepare a statement anew each time that
+/// another value is bound to it: hence `+ 0`.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     pool: SqlitePool,
@@ -64,7 +65,7 @@ impl Reader {
         let sql = concat!(
             "SELECT ",
             columns!(),
-            " FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3"
+            " FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3 + 0"
         );
         let query = sqlx::query(sql).bind(signed(after)).bind(signed(up_to)).bind(limit(bounds));
         let page = self.take(query.fetch(&self.pool), up_to, bounds).await?;
@@ -91,7 +92,7 @@ impl Reader {
             columns!(),
             " FROM events WHERE position IN (SELECT DISTINCT position FROM event_tags \
              WHERE tag IN (SELECT value FROM json_each($1)) AND position > $2 AND position <= $3 \
-             ORDER BY position LIMIT $4) ORDER BY position LIMIT $4"
+             ORDER BY position LIMIT $4 + 0) ORDER BY position LIMIT $4 + 0"
         );
         let query = sqlx::query(sql)
             .bind(json(tags.iter().map(Tag::as_str)))

@@ -62,7 +62,8 @@ pub trait View: Send + Sync + 'static {
     const VERSION: i64;
     /// Its own columns, in order: the fields of [`View::Columns`] by their serialised names.
     const COLUMNS: &'static [Column];
-    /// Columns by which it is asked, beside its key; each a secondary index.
+    /// Columns by which it is asked, beside its key; each a secondary index. None has `known_to`: a row that is
+    /// closed stays where it is in all of them.
     const INDEXES: &'static [&'static [&'static str]] = &[];
     /// The values of its own columns: a flat struct of what serialises to text, integers, options of them, or
     /// (in a [`Column::json`]) anything.

@@ -27,7 +27,9 @@ use crate::log::PAGE_EVENTS;
 const BEHIND: u64 = 4 * PAGE_EVENTS as u64;
 /// How long events may gather before they are taken, unless somebody asks: what comes in quick succession is
 /// written in one transaction, and who reads at the head waits for no timer.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(50);
+/// The same where other processes read too, and can't be heard asking.
+const GATHER_SHARED: Duration = Duration::from_millis(5);
 
 /// A view of the run.
 pub(super) struct Member {
@@ -392,9 +394,10 @@ impl Run {
             _ = self.closing.changed() => {}
             guest = self.joining.recv() => self.guest = guest,
             _ = self.head.changed(), if self.front => {
+                let gather = if self.views.inner.store.shared().is_some() { GATHER_SHARED } else { GATHER };
                 tokio::select! {
                     () = self.asked.here.notified() => {}
-                    () = tokio::time::sleep(GATHER) => {}
+                    () = tokio::time::sleep(gather) => {}
                     _ = self.closing.changed() => {}
                 }
             }

@@ -516,7 +516,7 @@ fn create(shape: &Shape, table: &str) -> String {
 
 fn key_index(shape: &Shape, table: &str, generation: i64) -> String {
     let view = shape.name;
-    format!("CREATE INDEX IF NOT EXISTS {view}_{generation}_key ON {table} (key, known_to);")
+    format!("CREATE INDEX IF NOT EXISTS {view}_{generation}_key ON {table} (key);")
 }
 
 fn bind(query: Bound<'_>, cell: Cell) -> Bound<'_> {

@@ -38,7 +38,7 @@ impl Resource for Reports {
         Column::integer("draft"),
         STATE,
     ];
-    const INDEXES: &'static [&'static [&'static str]] = &[&["agency", "known_to"]];
+    const INDEXES: &'static [&'static [&'static str]] = &[&["agency"]];
     type State = Report;
     type Columns = Columns;
     const SUBJECT: Option<fn(&str) -> Option<Subject>> =

@@ -32,7 +32,7 @@ pub(super) fn indexes(shape: &Shape, table: &str, generation: i64) -> Vec<(Strin
         let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON duban_views.{table} ({columns})");
         (name, sql)
     };
-    let mut indexes = vec![index(format!("{view}_{generation}_key"), "key, known_to")];
+    let mut indexes = vec![index(format!("{view}_{generation}_key"), "key")];
     for (number, columns) in shape.indexes.iter().enumerate() {
         indexes.push(index(format!("{view}_{generation}_{number}"), &columns.join(", ")));
     }
