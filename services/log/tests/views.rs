@@ -87,6 +87,7 @@ on_both_engines! {
     a_rebuild_keeps_up_with_what_comes_meanwhile
     two_followers_of_one_view_fence_each_other
     a_view_is_no_larger_than_what_it_was_told
+    a_long_log_is_caught_up_while_more_comes
 }
 
 async fn a_row_says_what_was_known_when_and_why(f: Fixture) {
@@ -299,6 +300,26 @@ async fn two_followers_of_one_view_fence_each_other(f: Fixture) {
     other.read::<Names>(Wanted::Head, soon()).await.unwrap();
     assert_eq!(rows(&one, "key = 'all'").await.len(), 30);
     assert!(one.rebuild::<Names>().await.unwrap().is_same());
+}
+
+/// More than a stretch of the log, and than the run behind leaves to the one at the front.
+async fn a_long_log_is_caught_up_while_more_comes(f: Fixture) {
+    const TOGETHER: u128 = 400;
+    for batch in 0..26 {
+        let event = |n: u128| {
+            unruled(batch * TOGETHER + n, &renamed(&format!("a{}", n % 10), &format!("第{batch}厅{n}")))
+        };
+        let mut append = event(0);
+        append.events.extend((1..TOGETHER).flat_map(|n| event(n).events));
+        f.log.append(append).await.unwrap();
+    }
+    let views = open(&f).await;
+    for n in 0..100 {
+        f.log.append(unruled(100_000 + n, &renamed("a1", &format!("厅{n}")))).await.unwrap();
+    }
+    let all = rows(&views, "1 = 1 ORDER BY number").await;
+    assert!(all.iter().map(|row| row.number).eq(1..=2 * 10_500), "two rows an event, none twice");
+    assert!(views.rebuild::<Names>().await.unwrap().is_same());
 }
 
 proptest! {

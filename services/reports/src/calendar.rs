@@ -243,7 +243,7 @@ impl Desk {
         let mut snapshot = self.snapshot::<Of<Cycles>>().await?;
         let rest = "known_to = $1 AND stage = 'OPENING' ORDER BY key";
         let rows = snapshot.select::<Of<Cycles>>(rest, &[NOW.into()]).await?;
-        Ok(rows.into_iter().map(|row| row.columns.state.cycle).collect())
+        Ok(rows.into_iter().map(|row| row.columns.state.cycle.clone()).collect())
     }
 
     /// Opens an obligation for each agency that must report, then says that they are all.

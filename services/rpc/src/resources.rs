@@ -1,6 +1,7 @@
 //! Getting and listing what a view keeps of resources: rows as of a moment, and of each its folded state.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use duban_log::Snapshot;
 use duban_log::views::{Of, Resource};
@@ -28,7 +29,7 @@ pub async fn find<R: Resource>(
 ) -> Result<Option<R::State>, Error> {
     let named = Conditions::none().equal("key", name.to_string());
     let mut rows = at::<Of<R>>(snapshot, moment, named, "").await?;
-    Ok(rows.pop().map(|row| row.columns.state))
+    Ok(rows.pop().map(|row| Arc::unwrap_or_clone(row.columns.state)))
 }
 
 /// A page of those that pass the filter, whose fields are columns of the view.
@@ -40,6 +41,6 @@ pub async fn list<R: Resource>(
 ) -> Result<Listed<R::State>, Error> {
     let passing = Conditions::none().filter(filter);
     let listed = page_at::<Of<R>>(snapshot, moment, page, passing, Order::by_key()).await?;
-    let states = listed.rows.into_iter().map(|row| row.columns.state).collect();
+    let states = listed.rows.into_iter().map(|row| Arc::unwrap_or_clone(row.columns.state)).collect();
     Ok(Listed { states, next_page_token: listed.next_page_token })
 }

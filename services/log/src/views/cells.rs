@@ -21,7 +21,7 @@ pub trait Cells: Sized {
     /// The cells, in the order of the columns; a state's is NULL.
     fn cells(&self, columns: &[Column]) -> Result<Vec<Cell>, Poison>;
 
-    /// The state that goes into the last column, where there is one.
+    /// The state that goes into the last column, where there is one; the same for all open rows of a key.
     fn state(&self) -> Result<Option<Cell>, Poison> {
         Ok(None)
     }

@@ -11,7 +11,7 @@ use duban_domain::{Position, Recorded};
 use lru::LruCache;
 
 use super::cells::{Cells, json_of};
-use super::row::{Cell, Column, Poison, Row, Stored, Unreadable, end_of};
+use super::row::{Cell, Column, Poison, Row, Stored, Unreadable, end_of, states_of};
 use super::shape::Shape;
 use super::{NOW, View};
 use crate::sqlite::signed;
@@ -131,20 +131,18 @@ impl<V: View> Projection<V> {
         Ok(())
     }
 
-    /// Gives the rows of `key` that the page opened and left open their states: whatever became of them within the
-    /// page, only the last is written.
+    /// Gives the last open row of `key` its state, if the page opened it: whatever became of the key within the page,
+    /// only that is written.
     fn state(&mut self, key: &str, change: &mut Change) -> Result<(), Poison> {
-        let Some(held) = self.held.peek_mut(key) else { return Ok(()) };
-        for live in &mut held.rows {
-            let Some(opened) = change.opened(live.number) else { continue };
-            if let (Some(last @ Cell::Null), Some(state)) =
-                (opened.cells.last_mut(), live.row.columns.state()?)
-            {
-                *last = state;
-                let grown = opened.size() - live.bytes;
-                live.bytes += grown;
-                self.bytes += grown;
-            }
+        let Some(live) = self.held.peek_mut(key).and_then(|held| held.rows.last_mut()) else { return Ok(()) };
+        let Some(opened) = change.opened(live.number) else { return Ok(()) };
+        if let Some(last @ Cell::Null) = opened.cells.last_mut()
+            && let Some(state) = live.row.columns.state()?
+        {
+            *last = state;
+            let grown = opened.size() - live.bytes;
+            live.bytes += grown;
+            self.bytes += grown;
         }
         Ok(())
     }
@@ -207,7 +205,11 @@ impl<V: View> Project for Projection<V> {
         missing.into_iter().cloned().collect()
     }
 
-    fn load(&mut self, keys: Vec<String>, rows: Vec<Stored>) -> Result<(), Unreadable> {
+    fn load(&mut self, keys: Vec<String>, mut rows: Vec<Stored>) -> Result<(), Unreadable> {
+        if V::RECALL.is_some() {
+            let states = states_of(&rows);
+            rows.iter_mut().for_each(|row| row.take_state(&states));
+        }
         let mut found: HashMap<String, Vec<Live<V::Columns>>> =
             keys.into_iter().map(|key| (key, Vec::new())).collect();
         for stored in rows {

@@ -1,11 +1,12 @@
 //! Asking a view: wait until it stands where it must, then read rows and position in one transaction.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use duban_domain::Position;
 use tokio::time::Instant;
 
-use super::row::{Cell, Found, Record};
+use super::row::{Cell, Found, Record, Stored, states_of};
 use super::shape::Shape;
 use super::store::Reading;
 use super::{NOW, Standing, View, Views, postgres};
@@ -207,6 +208,8 @@ impl Snapshot {
         let shape = Shape::of::<V>();
         let mut rows = self.reading.select(&shape, rest, arguments).await?;
         if let Some(recall) = V::RECALL {
+            let states = self.states(&shape, &rows).await?;
+            rows.iter_mut().filter(|row| row.known_to == NOW).for_each(|row| row.take_state(&states));
             for row in rows.iter_mut().filter(|row| row.known_to != NOW) {
                 let state = recall(self.log.clone(), row.key.clone(), unsigned(row.known_from)).await?;
                 if let Some(last) = row.cells.last_mut() {
@@ -214,8 +217,21 @@ impl Snapshot {
                 }
             }
         }
-        let found = |row: super::row::Stored| row.read::<V::Columns>(V::COLUMNS);
+        let found = |row: Stored| row.read::<V::Columns>(V::COLUMNS);
         Ok(rows.into_iter().map(found).collect::<Result<_, _>>().map_err(sqlx::Error::from)?)
+    }
+
+    /// The states of the keys of open rows that are without: other rows of theirs have them.
+    async fn states(&mut self, shape: &Shape, rows: &[Stored]) -> Result<HashMap<String, Cell>, ViewError> {
+        let without = |row: &&Stored| row.known_to == NOW && row.cells.last() == Some(&Cell::Null);
+        let keys: BTreeSet<&str> = rows.iter().filter(without).map(|row| row.key.as_str()).collect();
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let named: Vec<String> = (1..=keys.len()).map(|number| format!("${number}")).collect();
+        let open = format!("known_to = {NOW} AND key IN ({})", named.join(", "));
+        let keys: Vec<Cell> = keys.into_iter().map(Cell::from).collect();
+        Ok(states_of(&self.reading.select(shape, &open, &keys).await?))
     }
 
     /// What `columns` come to over rows of the view, such as a count; `rest` as in [`Snapshot::select`].

@@ -4,10 +4,12 @@
 //! What a resource is on one day and on another may differ, and so may the columns: a row for each stretch of
 //! days, all with the same state, which speaks of all its days.
 //!
-//! A state is as long as its resource's life, and a row is written for each event of it: only the rows that are
-//! open have it. What it was when a row was still open is folded again from the log, by whoever asks.
+//! A state is as long as its resource's life, and rows are written for each event of it: of the open rows, which all
+//! have the same state, the last one keeps it. What it was when a row was still open is folded again from the log, by
+//! whoever asks.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use duban_domain::time::DATE_MIN;
 use duban_domain::{Date, Period, Position, Recorded, Subject};
@@ -60,8 +62,8 @@ pub trait Resource: Send + Sync + 'static {
 pub struct Stated<C, S> {
     /// What it is filtered and sorted by.
     pub columns: C,
-    /// The folded state.
-    pub state: S,
+    /// The folded state, which all open rows of a resource share.
+    pub state: Arc<S>,
 }
 
 impl<C: Serialize + DeserializeOwned, S: Serialize + DeserializeOwned> Cells for Stated<C, S> {
@@ -73,7 +75,7 @@ impl<C: Serialize + DeserializeOwned, S: Serialize + DeserializeOwned> Cells for
     }
 
     fn state(&self) -> Result<Option<Cell>, Poison> {
-        json_of(&self.state).map(|json| Some(Cell::Text(json)))
+        json_of(&*self.state).map(|json| Some(Cell::Text(json)))
     }
 
     fn values(columns: &[Column], cells: &[Cell]) -> Result<Self, serde_json::Error> {
@@ -83,7 +85,7 @@ impl<C: Serialize + DeserializeOwned, S: Serialize + DeserializeOwned> Cells for
             Some(Cell::Null | Cell::Integer(_)) | None => "null",
         };
         let columns = values_of(&columns[..own], &cells[..own])?;
-        Ok(Self { columns, state: serde_json::from_str(state)? })
+        Ok(Self { columns, state: Arc::new(serde_json::from_str(state)?) })
     }
 }
 
@@ -114,9 +116,14 @@ impl<R: Resource> View for Of<R> {
         recorded: &Recorded,
     ) -> Result<Vec<Row<Self::Columns>>, Poison> {
         let before = open.pop().map(|row| row.columns.state);
+        // Nobody else holds it then.
+        open.clear();
+        let before = before.map(Arc::unwrap_or_clone);
         let Some(state) = R::evolve(key, before, recorded) else { return Ok(vec![]) };
-        let row =
-            |(days, columns)| Row::new(days, recorded.position, Stated { columns, state: state.clone() });
+        let state = Arc::new(state);
+        let row = |(days, columns)| {
+            Row::new(days, recorded.position, Stated { columns, state: Arc::clone(&state) })
+        };
         Ok(R::columns(&state).into_iter().map(row).collect())
     }
 }

@@ -1,5 +1,7 @@
 //! The rows of a view, and the values in them.
 
+use std::collections::HashMap;
+
 use duban_domain::{Date, Period, Position};
 
 use super::{Cells, NOW, OPEN_END};
@@ -206,6 +208,13 @@ impl Stored {
         })
     }
 
+    /// The state that its key's last open row has, where it has none itself.
+    pub(super) fn take_state(&mut self, states: &HashMap<String, Cell>) {
+        if let (Some(last @ Cell::Null), Some(state)) = (self.cells.last_mut(), states.get(&self.key)) {
+            *last = state.clone();
+        }
+    }
+
     /// About how much of the memory it takes.
     pub(crate) fn size(&self) -> usize {
         let text = |cell: &Cell| match cell {
@@ -214,6 +223,13 @@ impl Stored {
         };
         size_of::<Self>() + self.key.len() + self.because.len() + self.cells.iter().map(text).sum::<usize>()
     }
+}
+
+/// The states that open rows have, by their keys.
+pub(super) fn states_of(rows: &[Stored]) -> HashMap<String, Cell> {
+    let open = rows.iter().filter(|row| row.known_to == NOW);
+    let state = |row: &Stored| row.cells.last().filter(|cell| **cell != Cell::Null).cloned();
+    open.filter_map(|row| Some((row.key.clone(), state(row)?))).collect()
 }
 
 /// A row that is not as its view writes it.

@@ -1,5 +1,7 @@
 //! The door of documents, their anomalies and their readings.
 
+use std::sync::Arc;
+
 use duban_domain::document::{Content, DocumentCommand, Entry};
 use duban_domain::name::{DocumentId, ReadingId};
 use duban_domain::{Position, Reason, Subject};
@@ -76,7 +78,7 @@ impl TasksDoor {
         let conditions = conditions(&filter).equal("document", name);
         let order = Order { column: "place", value: place };
         let listed = page_at::<Of<R>>(&mut snapshot, moment, &page, conditions, order).await?;
-        let states = listed.rows.into_iter().map(|row| row.columns.state).collect();
+        let states = listed.rows.into_iter().map(|row| Arc::unwrap_or_clone(row.columns.state)).collect();
         Ok(Parts { states, last, moment, next_page_token: listed.next_page_token })
     }
 
