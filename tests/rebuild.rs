@@ -61,6 +61,8 @@ fn digests(output: &Output) -> (String, String) {
 async fn a_view_is_rebuilt_while_it_is_served_from() {
     let office = Office::open().await;
     office.register_agencies(&["fgw", "czt"]).await;
+    // What the views have been told they may gather for a moment.
+    office.digests().await;
     let sound = rebuild(&office, "agency_names").await;
     assert!(sound.status.success(), "{}", String::from_utf8_lossy(&sound.stderr));
     let (before, after) = digests(&sound);

@@ -73,8 +73,13 @@
 //!   lags is left by the others.
 //! - **A view holds the open rows of what was touched of late**, two megabytes of them: nobody else writes it, as
 //!   its position's compare-and-set shows, and in the steady state nothing is read before it is written.
-//! - **Events gather for up to five milliseconds unless somebody asks.** Under load a transaction takes many; a
-//!   read at the head waits for no timer.
+//! - **Events gather for up to fifty milliseconds unless somebody asks**, five where other processes read. Under
+//!   load a transaction takes many; a read at the head waits for no timer.
+//! - **A closed row of a resource is without its folded state**, and of the open rows the last one has it. A state is
+//!   as long as its resource's life: written with every row it was most of what a view cost. Who asks what it was
+//!   has it folded from the subject's events, as a command would; lists of what holds now fold nothing.
+//! - **No index of a view has the end of knowing**: a row that is closed stays where it is in all of them, and on
+//!   Postgres the update touches none.
 //! - **Secondary indexes come at the end of a catch-up.** Kept row by row they would cost most of it.
 //! - **A rebuild compares at one position, in a snapshot**, and adds what came since when it swaps: nobody waits
 //!   while a million rows are hashed.
