@@ -107,7 +107,9 @@ impl<V: View> Projection<V> {
         } else {
             let rows = V::project(key, before.iter().map(|live| live.row.clone()).collect(), recorded)?;
             let (kept, closed, opened) = compared(before, rows);
-            closed.into_iter().for_each(|number| change.close(number, at));
+            for number in closed {
+                change.close(number, at);
+            }
             held.rows = kept;
             opened
         };
@@ -208,7 +210,9 @@ impl<V: View> Project for Projection<V> {
     fn load(&mut self, keys: Vec<String>, mut rows: Vec<Stored>) -> Result<(), Unreadable> {
         if V::RECALL.is_some() {
             let states = states_of(&rows);
-            rows.iter_mut().for_each(|row| row.take_state(&states));
+            for row in &mut rows {
+                row.take_state(&states);
+            }
         }
         let mut found: HashMap<String, Vec<Live<V::Columns>>> =
             keys.into_iter().map(|key| (key, Vec::new())).collect();

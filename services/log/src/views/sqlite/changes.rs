@@ -84,7 +84,7 @@ fn text(shape: &Shape, table: &str, (closes, rows): Room) -> String {
     }
 }
 
-fn bind_row<'q>(query: Bound<'q>, row: Stored) -> Bound<'q> {
+fn bind_row(query: Bound<'_>, row: Stored) -> Bound<'_> {
     let Stored { number, key, valid_from, valid_to, known_from, known_to, because, cells } = row;
     let query = query
         .bind(number)
