@@ -27,6 +27,10 @@ use std::process::ExitCode;
 use self::args::{Args, Part};
 use self::table::Table;
 
+/// Views are built in this process, as in the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The binary.
 pub const DUBAN: &str = env!("CARGO_BIN_EXE_duban");
 
