@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// Where distributions put the binaries, one folder for each major version.
 const DISTRIBUTION: &str = "/usr/lib/postgresql";
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// One that does not listen by then has given up, since something of the one before was still there: it is started
 /// again.
 const LISTENS: Duration = Duration::from_secs(5);
