@@ -6,21 +6,25 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 use crate::support::root;
 
-/// What each crate may import of ours. `domain ← log ← rpc ← the four services ← duban`; `proto` and `merkle` stand beside.
+/// What each crate may import of ours. `domain, merkle ← log ← rpc ← the four services ← duban`; `proto` stands beside,
+/// and `tree` follows the log for the audit service and the binary.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let rpc = ["duban-proto", "duban-domain", "duban-log"];
+    let tree = ["duban-domain", "duban-merkle", "duban-log"];
     let service = ["duban-proto", "duban-domain", "duban-log", "duban-rpc"];
-    let binary = [&service[..], &["duban-agencies", "duban-tasks", "duban-reports", "duban-audit"]].concat();
+    let audit = [&service[..], &["duban-merkle", "duban-tree"]].concat();
+    let binary = [&audit[..], &["duban-agencies", "duban-tasks", "duban-reports", "duban-audit"]].concat();
     BTreeMap::from([
         ("duban-proto", BTreeSet::new()),
         ("duban-domain", BTreeSet::new()),
         ("duban-merkle", BTreeSet::new()),
-        ("duban-log", BTreeSet::from(["duban-domain"])),
+        ("duban-log", BTreeSet::from(["duban-domain", "duban-merkle"])),
+        ("duban-tree", BTreeSet::from(tree)),
         ("duban-rpc", BTreeSet::from(rpc)),
         ("duban-agencies", BTreeSet::from(service)),
         ("duban-tasks", BTreeSet::from(service)),
         ("duban-reports", BTreeSet::from(service)),
-        ("duban-audit", BTreeSet::from(service)),
+        ("duban-audit", audit.into_iter().collect()),
         ("duban-test-postgres", BTreeSet::from(["duban-log"])),
         ("duban", binary.into_iter().collect()),
     ])

@@ -103,6 +103,7 @@ pub mod execute;
 pub mod feed;
 mod folds;
 pub mod follower;
+mod leaf;
 mod load;
 mod log;
 pub mod moving;

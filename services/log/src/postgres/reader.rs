@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgPool, PgRow};
 use uuid::Uuid;
 
-use super::is_passing;
+use super::{READERS, VIEW_READERS, is_passing};
 use crate::append::{Receipt, StoredReceipt};
 use crate::engine::Bounds;
 use crate::error::ReadError;
@@ -23,14 +23,27 @@ macro_rules! columns {
     };
 }
 
-/// Asks once more when the connection turns out to be dead: the pool keeps those of a database that went away.
+/// Asks again when the connection turns out to be dead. The pool keeps those of a database that went away, and each
+/// answer may meet another of them: after as many as a pool has, one is new.
 pub(crate) async fn again<T, F: Future<Output = Result<T, sqlx::Error>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, sqlx::Error> {
-    match ask().await {
-        Err(error) if is_passing(&error) && !matches!(error, sqlx::Error::PoolTimedOut) => ask().await,
-        answer => answer,
+    for _ in 0..READERS.max(VIEW_READERS) {
+        match ask().await {
+            Err(error) if is_of_connection(&error) => {}
+            answer => return answer,
+        }
     }
+    ask().await
+}
+
+/// Whether another connection may do better at once: not where the database was waited for in vain, or worked as
+/// long as it may.
+fn is_of_connection(error: &sqlx::Error) -> bool {
+    let in_time = !matches!(error, sqlx::Error::PoolTimedOut);
+    let out_of_time =
+        error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "57014");
+    is_passing(error) && in_time && !out_of_time
 }
 
 /// The connections that read.

@@ -1,0 +1,35 @@
+//! What the audit tree holds of an event: a pure function of what is stored.
+
+use duban_merkle::leaf::{LeafError, Version};
+use duban_merkle::{Algorithm, Commitment, Leaf};
+
+use crate::event::StoredEvent;
+
+impl StoredEvent {
+    /// Its leaf in a tree of `algorithm`. It borrows nothing: the body and the command are committed to, not in it.
+    pub fn leaf(&self, algorithm: Algorithm) -> Leaf {
+        Leaf {
+            actor: self.actor.clone(),
+            agency: self.agency.clone(),
+            body: Commitment::new(algorithm, &self.nonce, &self.body),
+            causation: self.causation,
+            command: None,
+            correlation: self.correlation,
+            effective_on: self.effective_on,
+            id: self.id,
+            leaf: Version::V1,
+            position: self.position,
+            recorded_at: self.recorded_at.as_microsecond(),
+            request_id: self.request_id,
+            role: self.role.clone(),
+            tags: self.tags.iter().map(|filed| (filed.tag.as_str().to_owned(), filed.previous)).collect(),
+            trace_id: self.trace_id.clone(),
+            event_type: self.event_type.clone(),
+        }
+    }
+
+    /// The bytes of its leaf; refused for an envelope that no log has written.
+    pub fn leaf_bytes(&self, algorithm: Algorithm) -> Result<Vec<u8>, LeafError> {
+        self.leaf(algorithm).encode()
+    }
+}
