@@ -129,10 +129,11 @@ async fn a_line_that_goes_dead_is_given_up_and_wake_ups_come_back() {
     let other = Log::open(LogOptions::at(Location::Postgres(database.app()))).await.unwrap();
     for id in 1..=20 {
         // Every connection that reads is open, and cut: the first read after it may meet all of them.
-        let reads = std::iter::repeat_with(|| log.head()).take(8);
+        let reads = std::iter::repeat_with(|| log.receipt("tester", request(id))).take(8);
         assert!(futures::future::join_all(reads).await.iter().all(Result::is_ok));
         line.cut.notify_waiters();
-        log.head().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        log.receipt("tester", request(id)).await.unwrap();
         let last = other.append(append(id, &[&["a"]])).await.unwrap().receipt().last;
         // Whether listening again or by the poll: within seconds it is known here.
         let mut head = log.watch();
