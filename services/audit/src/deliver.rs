@@ -106,6 +106,7 @@ pub(crate) fn event(stored: &StoredEvent) -> pb::Event {
         nonce,
         body,
         tags,
+        fingerprint,
     } = stored;
     let tag =
         |filed: &duban_log::Filed| pb::EventTag { tag: filed.tag.to_string(), previous: filed.previous };
@@ -125,5 +126,6 @@ pub(crate) fn event(stored: &StoredEvent) -> pb::Event {
         body: body.to_vec().into(),
         nonce: nonce.to_vec(),
         role: role.clone(),
+        fingerprint: fingerprint.map(Vec::from).unwrap_or_default(),
     }
 }

@@ -9,6 +9,7 @@ use duban_domain::name::AgencyId;
 use duban_domain::{Date, Event, Position, Recorded, Tag, Timestamp};
 use uuid::Uuid;
 
+use crate::append::Fingerprint;
 use crate::error::ReadError;
 
 /// The most events that one append may have.
@@ -73,6 +74,8 @@ pub struct StoredEvent {
     pub body: Arc<[u8]>,
     /// What it is filed under, in the order of tags.
     pub tags: Vec<Filed>,
+    /// The fingerprint of the command that caused it, as in its receipt. None: recorded before it was kept.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl StoredEvent {

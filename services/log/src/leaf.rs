@@ -13,7 +13,7 @@ impl StoredEvent {
             agency: self.agency.clone(),
             body: Commitment::new(algorithm, &self.nonce, &self.body),
             causation: self.causation,
-            command: None,
+            command: self.fingerprint.map(|command| Commitment::new(algorithm, &self.nonce, &command)),
             correlation: self.correlation,
             effective_on: self.effective_on,
             id: self.id,

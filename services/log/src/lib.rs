@@ -47,6 +47,9 @@
 //!   can't slip in between the look-up and the head.
 //! - **The previous position of a tag stands in the event's row alone.** `event_tags` is an index and repeats
 //!   nothing that it could contradict. A subject read from the start has its chain checked for gaps.
+//! - **An event keeps its command's fingerprint, and so does the receipt.** The leaf commits to it, so that who alters
+//!   a receipt contradicts the tree; what the log records of itself has one too, of its body. Older events have none,
+//!   and their leaves stay as they were.
 //! - **Each commit has an instant of its own**, at least a microsecond after the one before, and after any
 //!   instant about which [`Log::position_at`] has answered. So "as known at T" names one position for ever.
 //! - **The one writer of a SQLite log remembers** the head and the last position under tags used lately, and asks

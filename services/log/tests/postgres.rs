@@ -49,6 +49,26 @@ async fn only_the_newest_schema_is_served() {
 }
 
 #[tokio::test]
+async fn what_was_recorded_before_fingerprints_has_none() {
+    let Some(database) = Database::migrated().await else { return };
+    let log = open(database.app()).await.unwrap();
+    log.append(append(1, &[&["a"]])).await.unwrap();
+    log.close().await;
+    // As version 2 was: the function that it had is replaced by the same one as here.
+    let older = "ALTER TABLE duban_log.events DROP COLUMN fingerprint;
+                 DELETE FROM duban_log.migrations WHERE version = 3";
+    tamper(&database, older).await;
+    assert!(matches!(refused(database.app()).await, OpenError::OlderSchema { found: 2, .. }));
+    let mut migrations = Migrations::connect(&database.owner()).await.unwrap();
+    migrations.up(Some(APP)).await.unwrap();
+    let log = open(database.app()).await.unwrap();
+    log.append(append(2, &[&["a"]])).await.unwrap();
+    let kept: Vec<_> = everything(&log).await.iter().map(|event| event.fingerprint).collect();
+    assert_eq!(kept, [None, Some(append(2, &[]).fingerprint)]);
+    log.close().await;
+}
+
+#[tokio::test]
 async fn a_role_that_could_write_past_the_function_is_refused() {
     let Some(database) = Database::migrated().await else { return };
     assert!(matches!(refused(database.owner()).await, OpenError::Role(_)));

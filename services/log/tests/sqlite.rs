@@ -72,7 +72,7 @@ async fn a_newer_schema_is_refused() {
     tamper(&f, "PRAGMA user_version = 1000").await;
     let refused = Log::open(LogOptions::new(f.folder.path())).await.err().unwrap();
     assert!(matches!(refused, OpenError::NewerSchema { found: 1000, .. }), "{refused}");
-    tamper(&f, "PRAGMA user_version = 2").await;
+    tamper(&f, "PRAGMA user_version = 3").await;
     f.reopen().await;
 }
 
@@ -105,7 +105,7 @@ async fn nothing_is_changed_or_removed() {
         "DELETE FROM identity",
         "INSERT OR REPLACE INTO events SELECT * FROM events",
         "INSERT INTO events SELECT 9, id, type, recorded_at, effective_on, actor, role, agency, request_id, \
-         correlation, causation, trace_id, nonce, tags, body FROM events",
+         correlation, causation, trace_id, nonce, tags, body, fingerprint FROM events",
     ] {
         assert!(sqlx::raw_sql(sql).execute(&mut connection).await.is_err(), "{sql}");
     }
@@ -138,7 +138,7 @@ async fn what_another_wrote_against_the_rules_is_not_written_over() {
     let f = Fixture::new().await;
     f.log.append(append(1, &[&["a"]])).await.unwrap();
     let theirs = "INSERT INTO events SELECT 2, id, type, recorded_at + 1, effective_on, actor, role, agency, \
-                  request_id, correlation, causation, trace_id, nonce, '[[\"a\",1]]', body FROM events";
+                  request_id, correlation, causation, trace_id, nonce, '[[\"a\",1]]', body, fingerprint FROM events";
     tamper(&f, theirs).await;
     // The writer remembers the head as it was: the first one finds out, and the next knows better.
     let mine = support::conditional(2, &[&["a"]], &["a"], 1);

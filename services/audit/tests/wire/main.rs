@@ -50,6 +50,7 @@ async fn an_event_has_all_that_the_log_has() {
     assert_eq!(event.effective_on, "2026-03-01");
     assert_eq!(event.body, stored.body.as_ref());
     assert_eq!(event.nonce, stored.nonce);
+    assert_eq!(Some(event.fingerprint.clone()), stored.fingerprint.map(Vec::from));
     assert_eq!(event.tags.len(), stored.tags.len());
     assert!(event.tags.iter().any(|tag| tag.tag == "agency:a0" && tag.previous == 0));
     server.stopped().await;

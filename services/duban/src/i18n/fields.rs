@@ -62,6 +62,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("field", "字段"),
     ("fields", "字段"),
     ("findings", "退回意见"),
+    ("fingerprint", "命令指纹"),
     ("firstLine", "起行"),
     ("firstSubmittedOn", "首次报送日"),
     ("found", "原文"),

@@ -104,6 +104,9 @@ fn go_on(begun: &Manifest, source: &Source, to: &std::path::Path) -> Result<(), 
             begun.log, begun.epoch
         ));
     }
+    if begun.format != FORMAT {
+        return other(format!("holds the beginning of an export of format {}", begun.format));
+    }
     if begun.sealed != source.is_sealed() {
         return other("holds the beginning of an export from before the log was sealed".to_owned());
     }

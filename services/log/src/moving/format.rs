@@ -11,7 +11,8 @@ use crate::append::{Receipt, StoredReceipt};
 use crate::event::{Filed, StoredEvent};
 
 /// The format that this version writes.
-pub const FORMAT: u32 = 1;
+/// 2: events have the fingerprint of their command.
+pub const FORMAT: u32 = 2;
 
 /// `export.json`: what the export is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,10 @@ pub struct Claim {
     pub sha256: String,
 }
 
+/// 32 bytes in hexadecimal.
+#[derive(Serialize, Deserialize)]
+struct Hash(#[serde(with = "hex")] [u8; 32]);
+
 /// An event as a line.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,6 +87,8 @@ struct EventLine<'a> {
     tags: Vec<(Cow<'a, str>, Position)>,
     #[serde(with = "hex")]
     nonce: [u8; 32],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Hash>,
     /// The body's bytes as text, which they are unless they are damaged; else in `bodyHex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<Cow<'a, str>>,
@@ -128,6 +135,7 @@ impl Line for StoredEvent {
             trace_id: self.trace_id.as_deref().map(Into::into),
             tags: self.tags.iter().map(|filed| (filed.tag.as_str().into(), filed.previous)).collect(),
             nonce: self.nonce,
+            fingerprint: self.fingerprint.map(Hash),
             body: body.map(Into::into),
             body_hex: body.is_none().then(|| hex::encode(&self.body)),
         };
@@ -155,6 +163,7 @@ impl Line for StoredEvent {
             causation: line.causation,
             trace_id: line.trace_id.map(Cow::into_owned),
             nonce: line.nonce,
+            fingerprint: line.fingerprint.map(|Hash(bytes)| bytes),
             body,
             tags: line
                 .tags
@@ -214,6 +223,7 @@ mod tests {
             nonce: [9; 32],
             body: body.into(),
             tags: vec![Filed { tag: Tag::stored("task:t"), previous: 5 }],
+            fingerprint: Some([8; 32]),
         }
     }
 
@@ -228,6 +238,7 @@ mod tests {
             \"correlation\":\"00000000-0000-0000-0000-000000000003\",\"causation\":6,\
             \"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"tags\":[[\"task:t\",5]],\
             \"nonce\":\"0909090909090909090909090909090909090909090909090909090909090909\",\
+            \"fingerprint\":\"0808080808080808080808080808080808080808080808080808080808080808\",\
             \"body\":\"{\\\"a\\\":\\\"督\\\\n\\\" }\"}\n";
         assert_eq!(String::from_utf8(line).unwrap(), expected);
     }
@@ -242,5 +253,15 @@ mod tests {
             assert_eq!(line.split(|byte| *byte == b'\n').count(), 2, "one line");
             assert_eq!(StoredEvent::read(std::str::from_utf8(&line).unwrap()).unwrap(), event(body));
         }
+    }
+
+    #[test]
+    fn a_line_of_format_1_has_no_fingerprint() {
+        let old = StoredEvent { fingerprint: None, ..event(b"{}") };
+        let mut line = Vec::new();
+        old.write(&mut line);
+        let line = String::from_utf8(line).unwrap();
+        assert!(!line.contains("fingerprint"));
+        assert_eq!(StoredEvent::read(&line).unwrap(), old);
     }
 }

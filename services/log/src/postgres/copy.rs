@@ -8,7 +8,7 @@ use crate::sqlite::signed;
 
 /// The table of events and its columns, in the order of [`event`].
 pub(super) const EVENTS: &str = "COPY duban_log.events (position, id, type, recorded_at, effective_on, actor, role, \
-     agency, request_id, correlation, causation, trace_id, nonce, tags, previous, body) FROM STDIN";
+     agency, request_id, correlation, causation, trace_id, nonce, tags, previous, body, fingerprint) FROM STDIN";
 /// The index of tags.
 pub(super) const TAGS: &str = "COPY duban_log.event_tags (tag, position) FROM STDIN";
 /// The table of receipts and its columns, in the order of [`receipt`].
@@ -34,6 +34,7 @@ pub(super) fn event(rows: &mut String, event: &StoredEvent) {
     row.array(event.tags.iter().map(|filed| quoted(filed.tag.as_str())));
     row.array(event.tags.iter().map(|filed| signed(filed.previous).to_string()));
     row.bytes(&event.body);
+    row.maybe_bytes(event.fingerprint.as_ref().map(<[u8; 32]>::as_slice));
     row.end();
 }
 
@@ -90,6 +91,13 @@ impl Row<'_> {
         for byte in bytes {
             // Writing to a String never fails.
             write!(self.0, "{byte:02x}").ok();
+        }
+    }
+
+    fn maybe_bytes(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.bytes(bytes),
+            None => self.maybe(None),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::sqlite::{signed, unsigned};
 macro_rules! columns {
     () => {
         "position, id, type, recorded_at, effective_on, actor, role, agency, request_id, correlation, \
-         causation, trace_id, nonce, tags, previous, body"
+         causation, trace_id, nonce, tags, previous, body, fingerprint"
     };
 }
 
@@ -197,6 +197,7 @@ fn read_columns(row: &PgRow, position: Position) -> Result<StoredEvent, Box<dyn 
         nonce: row.try_get::<&[u8], _>(12)?.try_into()?,
         tags: tags.into_iter().zip(previous).map(filed).collect(),
         body: Arc::from(row.try_get::<&[u8], _>(15)?),
+        fingerprint: row.try_get::<Option<&[u8]>, _>(16)?.map(TryInto::try_into).transpose()?,
     })
 }
 

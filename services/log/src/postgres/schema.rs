@@ -16,9 +16,10 @@ const SCHEMA: &str = "duban_log";
 /// Where it is written down which migrations were applied.
 const TABLE: &str = "duban_log.migrations";
 /// In order: version, what it does, how. One that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "the log, append-only by privilege and by trigger", include_str!("migrations/0001_log.sql")),
     (2, "a log may move in", include_str!("migrations/0002_moving.sql")),
+    (3, "an event keeps its command's fingerprint", include_str!("migrations/0003_fingerprints.sql")),
 ];
 /// The functions that the role that serves may call.
 const FUNCTIONS: &str = "duban_log.append_batch, duban_log.settle, duban_log.extend, duban_log.self_test";

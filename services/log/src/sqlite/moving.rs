@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::plan::plan;
 use super::reader::{self, receipt_of};
-use super::schema::{self, identify};
-use super::script::{self, EVENTS, RECEIPTS};
+use super::schema::{self, FINGERPRINTED, identify};
+use super::script::{self, EVENT_COLUMNS, EVENTS, RECEIPT_COLUMNS, RECEIPTS};
 use super::writer::know;
 use super::{Bound, Database, Folder, Insert, Reader, last, signed, unsigned};
 use crate::append::LogIdentity;
@@ -56,7 +56,11 @@ impl Source {
         let sealed = moves && schema::is_sealed(&mut connection).await?;
         let (head, _) = last(&mut connection).await?;
         drop(connection);
-        Ok(Self { reader: Reader::new(pool), identity, head, sealed })
+        let reader = match version {
+            Some(older) if older < FINGERPRINTED => Reader::without_fingerprints(pool),
+            _ => Reader::new(pool),
+        };
+        Ok(Self { reader, identity, head, sealed })
     }
 
     pub(crate) fn identity(&self) -> LogIdentity {
@@ -187,7 +191,8 @@ impl Target {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")))
             .execute(&mut connection)
             .await?;
-        let (events, receipts) = (Insert::into(EVENTS, 15), Insert::into(RECEIPTS, 6));
+        let (events, receipts) =
+            (Insert::into(EVENTS, EVENT_COLUMNS), Insert::into(RECEIPTS, RECEIPT_COLUMNS));
         Ok(Self { connection, events, receipts, _folder: owned })
     }
 
@@ -252,6 +257,7 @@ fn bind_event<'q>(query: Bound<'q>, event: &StoredEvent) -> Bound<'q> {
         .bind(event.nonce.to_vec())
         .bind(reader::write_tags(&event.tags))
         .bind(event.body.to_vec())
+        .bind(event.fingerprint.map(Vec::from))
 }
 
 fn bind_receipt<'q>(query: Bound<'q>, receipt: &StoredRequest) -> Bound<'q> {

@@ -16,13 +16,9 @@ use crate::engine::Bounds;
 use crate::error::ReadError;
 use crate::event::{Filed, Page, StoredEvent};
 
-/// All columns of an event, in the order in which [`event_of`] takes them.
-macro_rules! columns {
-    () => {
-        "position, id, type, recorded_at, effective_on, actor, role, agency, request_id, correlation, \
-         causation, trace_id, nonce, tags, body"
-    };
-}
+/// All columns of an event but the fingerprint, which comes last, in the order in which [`event_of`] takes them.
+const COLUMNS: &str = "position, id, type, recorded_at, effective_on, actor, role, agency, request_id, correlation, \
+                       causation, trace_id, nonce, tags, body";
 
 /// All columns of a receipt, in the order in which [`receipt_of`] takes them.
 macro_rules! receipt_columns {
@@ -37,11 +33,31 @@ pub(super) use receipt_columns;
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     pool: SqlitePool,
+    page: Arc<str>,
+    filed: Arc<str>,
 }
 
 impl Reader {
     pub(crate) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+        Self::with(pool, "fingerprint")
+    }
+
+    /// Reads a file as it is that was written before events had a fingerprint.
+    pub(super) fn without_fingerprints(pool: SqlitePool) -> Self {
+        Self::with(pool, "NULL")
+    }
+
+    fn with(pool: SqlitePool, fingerprint: &str) -> Self {
+        let page = format!(
+            "SELECT {COLUMNS}, {fingerprint} FROM events WHERE position > $1 AND position <= $2 \
+             ORDER BY position LIMIT $3 + 0"
+        );
+        let filed = format!(
+            "SELECT {COLUMNS}, {fingerprint} FROM events WHERE position IN (SELECT DISTINCT position FROM event_tags \
+             WHERE tag IN (SELECT value FROM json_each($1)) AND position > $2 AND position <= $3 \
+             ORDER BY position LIMIT $4 + 0) ORDER BY position LIMIT $4 + 0"
+        );
+        Self { pool, page: page.into(), filed: filed.into() }
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -62,12 +78,10 @@ impl Reader {
         if after >= up_to {
             return Ok(Page { events: Vec::new(), through: after });
         }
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3 + 0"
-        );
-        let query = sqlx::query(sql).bind(signed(after)).bind(signed(up_to)).bind(limit(bounds));
+        let query = sqlx::query(sqlx::AssertSqlSafe(Arc::clone(&self.page)))
+            .bind(signed(after))
+            .bind(signed(up_to))
+            .bind(limit(bounds));
         let page = self.take(query.fetch(&self.pool), up_to, bounds).await?;
         for (expected, event) in (after + 1..).zip(&page.events) {
             if event.position != expected {
@@ -87,14 +101,7 @@ impl Reader {
         up_to: Position,
         bounds: Bounds,
     ) -> Result<Page, ReadError> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM events WHERE position IN (SELECT DISTINCT position FROM event_tags \
-             WHERE tag IN (SELECT value FROM json_each($1)) AND position > $2 AND position <= $3 \
-             ORDER BY position LIMIT $4 + 0) ORDER BY position LIMIT $4 + 0"
-        );
-        let query = sqlx::query(sql)
+        let query = sqlx::query(sqlx::AssertSqlSafe(Arc::clone(&self.filed)))
             .bind(json(tags.iter().map(Tag::as_str)))
             .bind(signed(after))
             .bind(signed(up_to))
@@ -247,6 +254,7 @@ fn read_columns(row: &SqliteRow, position: Position) -> Result<StoredEvent, Box<
         nonce: row.try_get::<&[u8], _>(12)?.try_into()?,
         tags: tags.into_iter().map(|(tag, previous)| Filed { tag, previous }).collect(),
         body: Arc::from(row.try_get::<&[u8], _>(14)?),
+        fingerprint: row.try_get::<Option<&[u8]>, _>(15)?.map(TryInto::try_into).transpose()?,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::clock::Ids;
 use crate::error::OpenError;
 
 /// The version that this program writes, in SQLite's `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Marks the file as ours, in SQLite's `application_id`: "duba".
 const APPLICATION: i64 = 0x6475_6261;
 
@@ -89,6 +89,13 @@ CREATE TRIGGER receipts_sealed BEFORE INSERT ON receipts WHEN EXISTS (SELECT 1 F
 BEGIN SELECT RAISE(ROLLBACK, 'the log is sealed'); END;
 ";
 
+/// What version 3 added: the fingerprint of the command that caused an event, the same as in its receipt, so that
+/// the leaf commits to it and a receipt can't be altered unseen. Events of older versions have none.
+const FINGERPRINTS: &str = "ALTER TABLE events ADD COLUMN fingerprint BLOB;";
+
+/// The version from which on events have a fingerprint.
+pub(super) const FINGERPRINTED: i64 = 3;
+
 /// Refuses to change or remove a row, for any reason.
 fn append_only(table: &str) -> String {
     let refuse = |what: &str| {
@@ -134,6 +141,9 @@ pub(crate) async fn tables(connection: &mut SqliteConnection, path: &Path) -> Re
     if version < 2 {
         sqlx::raw_sql(MOVING).execute(&mut *connection).await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(append_only("seal"))).execute(&mut *connection).await?;
+    }
+    if version < FINGERPRINTED {
+        sqlx::raw_sql(FINGERPRINTS).execute(&mut *connection).await?;
     }
     let mark = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
     sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *connection).await?;

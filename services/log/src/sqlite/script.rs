@@ -16,12 +16,12 @@ const ROWS_MAX: usize = 64;
 
 /// The table of events and what a row binds, in order.
 pub(super) const EVENTS: &str = "events (position, id, type, recorded_at, effective_on, actor, role, agency, request_id, \
-                      correlation, causation, trace_id, nonce, tags, body)";
-const EVENT_COLUMNS: usize = 15;
+                      correlation, causation, trace_id, nonce, tags, body, fingerprint)";
+pub(super) const EVENT_COLUMNS: usize = 16;
 /// The table of receipts and what a row binds, in order.
 pub(super) const RECEIPTS: &str =
     "receipts (request_id, principal, fingerprint, first_position, last_position, recorded_at)";
-const RECEIPT_COLUMNS: usize = 6;
+pub(super) const RECEIPT_COLUMNS: usize = 6;
 
 /// The texts, by how many rows of events and of receipts they have room for.
 #[derive(Debug, Default)]
@@ -110,6 +110,7 @@ fn bind_event<'q>(query: Bound<'q>, placed: &Placed<'_>, recorded_at: i64) -> Bo
         .bind(event.nonce.to_vec())
         .bind(reader::write_tags(tags))
         .bind(event.body.to_vec())
+        .bind(append.fingerprint.to_vec())
 }
 
 fn bind_receipt<'q>(query: Bound<'q>, append: &Append, receipt: &Receipt, recorded_at: i64) -> Bound<'q> {

@@ -2,6 +2,7 @@
 
 use duban_domain::Timestamp;
 use duban_log::{AppendError, Appended, Receipt};
+use duban_merkle::{Algorithm, Commitment};
 use jiff::SignedDuration;
 
 use crate::support::{Fixture, append, caller, conditional, everything, raw, request, tag};
@@ -114,9 +115,10 @@ pub(crate) async fn the_envelope_is_kept_whole(f: &Fixture) {
     one.origin.correlation = request(77);
     one.origin.causation = Some(1);
     one.origin.trace_id = Some("0af7651916cd43dd8448eb211c80319c".into());
-    let new = one.events[0].clone();
+    let (new, command) = (one.events[0].clone(), one.fingerprint);
     f.log.append(one).await.unwrap();
     let stored = f.log.event(1).await.unwrap().unwrap();
+    let leaf = stored.leaf(Algorithm::Sha256);
     assert_eq!((stored.id, stored.nonce, stored.effective_on), (new.id, new.nonce, new.effective_on));
     assert_eq!(
         (stored.event_type, stored.actor, stored.role),
@@ -125,6 +127,9 @@ pub(crate) async fn the_envelope_is_kept_whole(f: &Fixture) {
     assert_eq!(stored.agency.as_deref(), Some("agencies/finance"));
     assert_eq!((stored.request_id, stored.correlation, stored.causation), (request(1), request(77), Some(1)));
     assert_eq!(stored.trace_id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+    assert_eq!(stored.fingerprint, Some(command));
+    let committed = Commitment::new(Algorithm::Sha256, &new.nonce, &command);
+    assert_eq!(leaf.command, Some(committed), "a receipt can't be altered unseen");
     assert_eq!(stored.tags.iter().map(|filed| filed.tag.clone()).collect::<Vec<_>>(), new.tags);
 }
 

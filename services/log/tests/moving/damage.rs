@@ -128,9 +128,9 @@ async fn events_out_of_their_order_are_found() {
 #[tokio::test]
 async fn a_newer_format_is_refused() {
     let error = refused(|path| {
-        change(&path.join("export.json"), |text| text.replace("\"format\": 1", "\"format\": 2"));
+        change(&path.join("export.json"), |text| text.replace("\"format\": 2", "\"format\": 3"));
         sum_again(path);
     });
     let error = error.await;
-    assert!(matches!(error, MoveError::NewerFormat { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, MoveError::NewerFormat { found: 3, known: 2, .. }), "{error}");
 }

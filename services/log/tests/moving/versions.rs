@@ -5,7 +5,7 @@ use duban_log::{Log, LogOptions, SystemIds};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
-use super::scene::{Exporting, Home, contents, fixture};
+use super::scene::{Contents, Exporting, Home, contents, fixture};
 use crate::support::{Fixture, append};
 
 /// Version 1 as it was: a file of it, with the contents of `f`'s log.
@@ -23,26 +23,36 @@ async fn as_version_1(f: &Fixture) {
     sqlx::raw_sql(VERSION_1).execute(&mut connection).await.unwrap();
     let attach = format!("ATTACH '{}' AS new", new.display());
     sqlx::raw_sql(sqlx::AssertSqlSafe(attach)).execute(&mut connection).await.unwrap();
-    let copy = "INSERT INTO identity SELECT * FROM new.identity; INSERT INTO events SELECT * FROM new.events;
+    let copy = "INSERT INTO identity SELECT * FROM new.identity; INSERT INTO events
+                SELECT position, id, type, recorded_at, effective_on, actor, role, agency, request_id, correlation,
+                       causation, trace_id, nonce, tags, body FROM new.events;
                 INSERT INTO receipts SELECT * FROM new.receipts; DETACH new;";
     sqlx::raw_sql(copy).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     std::fs::rename(old, new).unwrap();
 }
 
+/// What a version knew that kept no fingerprint with an event, only with the receipt.
+fn unfingerprinted(mut contents: Contents) -> Contents {
+    contents.events.iter_mut().for_each(|event| event.fingerprint = None);
+    contents
+}
+
 #[tokio::test]
 async fn a_file_of_version_1_is_brought_up_to_date_and_is_the_same_log() {
     let f = fixture().await;
-    let (before, identity) = (contents(&f.log).await, f.log.identity());
+    let (before, identity) = (unfingerprinted(contents(&f.log).await), f.log.identity());
     as_version_1(&f).await;
     let log = Log::open(LogOptions::new(f.folder.path())).await.unwrap();
     assert_eq!((log.identity(), log.is_sealed().await.unwrap()), (identity, false));
     assert_eq!(contents(&log).await, before);
     log.append(append(100, &[&["a"]])).await.unwrap();
+    let added = log.event(log.head().await.unwrap()).await.unwrap().unwrap();
+    assert_eq!(added.fingerprint, Some(append(100, &[]).fingerprint));
     log.close().await;
     let mut connection = raw(&f.folder.path().join("log.db")).await;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
     // And it can move now.
     Exporting::new().seal(&f).await.unwrap();
 }
@@ -50,7 +60,7 @@ async fn a_file_of_version_1_is_brought_up_to_date_and_is_the_same_log() {
 #[tokio::test]
 async fn a_file_of_version_1_is_exported_and_backed_up_as_it_is() {
     let f = fixture().await;
-    let before = contents(&f.log).await;
+    let before = unfingerprinted(contents(&f.log).await);
     as_version_1(&f).await;
     let (exported, home) = (Exporting::new(), Home::new());
     assert_eq!(exported.export(&f).await.unwrap().head, before.events.len() as u64);
