@@ -9,6 +9,7 @@ mod context;
 mod cycle;
 mod document;
 mod event;
+mod evidence;
 mod migrate;
 mod moving;
 mod names;
@@ -26,8 +27,10 @@ use serde_json::Value;
 pub(crate) use client::ClientArgs;
 pub(crate) use client::ROLES;
 pub(crate) use event::{EventCommand, Follow, Listing};
+pub(crate) use evidence::EvidenceArgs;
 pub(crate) use migrate::{MigrateAction, MigrateArgs};
 pub(crate) use moving::{BackupArgs, ExportArgs, LoadArgs, RestoreArgs};
+pub(crate) use responsibility::{WHO, Who};
 pub use serve::Service;
 pub(crate) use serve::{AdminAddress, DEFAULT_LISTEN, HealthyArgs, LogFormat, RebuildArgs, ServeArgs};
 
@@ -68,6 +71,8 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Ask a server on this machine whether it is ready: exit code 0 if it is
     Healthy(HealthyArgs),
+    /// 佐证: write a file that shows who answered for a task, and how anybody can check it
+    Evidence(EvidenceArgs),
     /// 导入: check a seed and send its commands
     Import(ImportArgs),
     /// Ask the services
@@ -131,7 +136,7 @@ pub(crate) struct Ask {
 
 impl Ask {
     /// Of what serialises to the request of `rpc`.
-    fn new(rpc: impl Into<String>, request: &impl Serialize) -> Result<Self, String> {
+    pub(crate) fn new(rpc: impl Into<String>, request: &impl Serialize) -> Result<Self, String> {
         let request = serde_json::to_value(request).map_err(|error| error.to_string())?;
         Ok(Self { rpc: rpc.into(), request: said(request) })
     }

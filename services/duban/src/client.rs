@@ -14,6 +14,7 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
+use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::Value;
 use tonic::codec::CompressionEncoding;
@@ -216,8 +217,16 @@ pub(crate) struct Stream {
 impl Stream {
     /// The next reply as proto JSON; none: the stream has ended.
     pub(crate) async fn next(&mut self) -> Result<Option<Value>, Failure> {
-        let next = self.messages.message().await.map_err(|status| refused(&self.server, status, None))?;
-        next.map(|message| schema::to_json(&message)).transpose()
+        self.received().await?.map(|message| schema::to_json(&message)).transpose()
+    }
+
+    /// The next reply as what it is; none: the stream has ended.
+    pub(crate) async fn message<M: Message + Default>(&mut self) -> Result<Option<M>, Failure> {
+        self.received().await?.map(|message| schema::typed(&message)).transpose()
+    }
+
+    async fn received(&mut self) -> Result<Option<DynamicMessage>, Failure> {
+        self.messages.message().await.map_err(|status| refused(&self.server, status, None))
     }
 }
 

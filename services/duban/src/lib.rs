@@ -15,6 +15,7 @@ mod away;
 mod backup;
 mod client;
 mod ending;
+mod evidence;
 mod export;
 mod failure;
 mod healthy;

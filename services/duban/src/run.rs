@@ -6,15 +6,16 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::{Value, json};
 
 use crate::args::{Ask, Cli, ClientCommand, Command, EventCommand};
-use crate::client::{Client, Identity, schema};
+use crate::client::{Client, Identity, Stream, schema};
 use crate::failure::{Exit, Failure};
 use crate::i18n::messages;
 use crate::output::Printer;
-use crate::{backup, export, healthy, import, load, migrate, rebuild, restore, serve};
+use crate::{backup, evidence, export, healthy, import, load, migrate, rebuild, restore, serve};
 
 /// Runs the program: parses what was typed, does it, and ends with the code for how that went.
 pub fn main() -> ExitCode {
@@ -51,6 +52,11 @@ async fn act(cli: Cli, printer: &mut Printer) -> Result<(), Failure> {
             trace(args.verbose);
             let client = Client::of(&args)?;
             import::run(&import, &client, serve::throwaway(), printer).await
+        }
+        Command::Evidence(args_of) => {
+            trace(args.verbose);
+            let session = Session { client: Client::of(&args)?, identity: Identity::from(&args) };
+            evidence::run(&args_of, &session, printer).await
         }
         Command::Client(command) => {
             trace(args.verbose);
@@ -185,10 +191,24 @@ impl Session {
         Ok(Page { items, next, answer: reply["answer"].take() })
     }
 
-    async fn call(&self, rpc: &str, request: &Value) -> Result<Value, Failure> {
-        let (method, message): (MethodDescriptor, DynamicMessage) =
-            schema::request(rpc, request).map_err(Failure::Usage)?;
-        let reply = self.client.call(&self.identity, &method, &message).await?;
-        schema::to_json(&reply)
+    /// A call's answer as proto JSON.
+    pub(crate) async fn call(&self, rpc: &str, request: &Value) -> Result<Value, Failure> {
+        schema::to_json(&self.answered(rpc, request).await?)
+    }
+
+    /// A call's answer as what it is.
+    pub(crate) async fn ask<M: Message + Default>(&self, rpc: &str, request: &Value) -> Result<M, Failure> {
+        schema::typed(&self.answered(rpc, request).await?)
+    }
+
+    async fn answered(&self, rpc: &str, request: &Value) -> Result<DynamicMessage, Failure> {
+        let (method, message) = schema::request(rpc, request).map_err(Failure::Usage)?;
+        self.client.call(&self.identity, &method, &message).await
+    }
+
+    /// A call that answers with a stream.
+    pub(crate) async fn open(&self, rpc: &str, request: &Value) -> Result<Stream, Failure> {
+        let (method, message) = schema::request(rpc, request).map_err(Failure::Usage)?;
+        self.client.stream(&self.identity, &method, &message).await
     }
 }

@@ -19,6 +19,13 @@ pub(crate) struct Who {
     when: When,
 }
 
+impl Who {
+    /// Of this task, as of this moment.
+    pub(crate) fn new(task: String, when: When) -> Self {
+        Self { task, when }
+    }
+}
+
 #[derive(Debug, clap::Args, Serialize)]
 pub(crate) struct What {
     /// Which agency

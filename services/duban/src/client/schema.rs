@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use prost::Message;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, MethodDescriptor, SerializeOptions,
 };
@@ -70,6 +71,11 @@ pub(crate) fn to_json(message: &DynamicMessage) -> Result<Value, Failure> {
         .map_err(|error| Failure::other(format!("a reply can't be shown: {error}")))?;
     open_bodies(&mut json);
     Ok(json)
+}
+
+/// As the generated type, bytes as they are.
+pub(crate) fn typed<M: Message + Default>(message: &DynamicMessage) -> Result<M, Failure> {
+    message.transcode_to().map_err(|error| Failure::other(format!("a reply can't be read: {error}")))
 }
 
 /// Puts the JSON that an event's body is in place of its bytes; what is no JSON is left as it is.

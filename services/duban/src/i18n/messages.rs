@@ -65,6 +65,10 @@ messages! {
     BACKED_UP: "已备份日志 {}：至第{}号事件，存于 {}", "backed up log {} up to position {}, to {}";
     RESTORED: "已恢复日志 {}；新纪元 {} 自第{}号事件开始，原有位置不再有效",
         "restored log {}; a new epoch {} has begun with event {}, and older cursors are refused";
+    EVIDENCE: "佐证包含{}个事件，均在大小为{}的检查点之内，存于 {}",
+        "the evidence has {} events, all of them in the checkpoint of size {}, in {}";
+    EVIDENCE_KEY: "验证公钥由服务器自报，请从另一渠道核对：{}",
+        "the key is the one that the server names, compare it with what you were given: {}";
     IMPORTED: "已导入 {}：{}条命令，新记录{}条，早已记录{}条",
         "imported {}: {} commands, {} recorded now, {} there already";
 }

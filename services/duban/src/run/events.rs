@@ -7,7 +7,7 @@ use tonic::Code;
 
 use super::Session;
 use crate::args::{Follow, Listing};
-use crate::client::{Stream, schema};
+use crate::client::Stream;
 use crate::failure::Failure;
 use crate::i18n::messages;
 use crate::output::{List, Printer};
@@ -70,7 +70,7 @@ impl Session {
         if let Some(up_to) = listing.up_to {
             request["up_to"] = Value::from(up_to);
         }
-        self.stream(READ, &request).await
+        self.open(READ, &request).await
     }
 
     /// Events as they are recorded, until as many were shown as were asked for.
@@ -107,7 +107,7 @@ impl Session {
         list: &mut List<'_>,
     ) -> Result<Ended, Failure> {
         let request = json!({ "after": cursor, "filter": follow.which });
-        let mut stream = self.stream(SUBSCRIBE, &request).await?;
+        let mut stream = self.open(SUBSCRIBE, &request).await?;
         while let Some(mut frame) = stream.next().await? {
             let Some((kind, said)) = frame.as_object_mut().and_then(|fields| fields.iter_mut().next()) else {
                 continue;
@@ -136,11 +136,6 @@ impl Session {
         let after =
             position.map_or_else(|| head["position"].clone(), |position| Value::from(position.to_string()));
         Ok(json!({ "log": head["log"], "position": after }))
-    }
-
-    async fn stream(&self, rpc: &str, request: &Value) -> Result<Stream, Failure> {
-        let (method, message) = schema::request(rpc, request).map_err(Failure::Usage)?;
-        self.client.stream(&self.identity, &method, &message).await
     }
 }
 
