@@ -3,6 +3,12 @@
 //! Most logs have no such event: the first epoch begins with the log. Another one begins when the log goes on
 //! from a copy (a backup, an export that didn't end its source), because the copied log may have gone on too,
 //! and the same position may then mean two different events.
+//!
+//! Nor is there one of the first key of its audit tree, which those who verify have from elsewhere. A key that
+//! follows is announced before it signs alone, and the one before retired, so that who trusts the one comes to
+//! trust the other: between the two, both sign.
+
+mod keys;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +20,8 @@ use crate::explain::Field;
 use crate::name::LogId;
 use crate::subject::Subject;
 use crate::world::Fold;
+
+pub use keys::{Key, KeyAlgorithm, KeyCommand, KeyStage};
 
 /// From what kind of copy a log went on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,13 +67,39 @@ pub enum LogEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous_checkpoint: Option<String>,
     },
+    /// 启用密钥: from the first checkpoint on that has this event below it, the log signs with this key too.
+    #[serde(rename = "log.key_announced.v1")]
+    KeyAnnounced {
+        /// The log.
+        log: LogId,
+        /// The tree whose checkpoints it signs: the first line of each.
+        origin: String,
+        /// How it signs.
+        algorithm: KeyAlgorithm,
+        /// The public key, as C2SP signed-note writes one: name, id and key.
+        key: String,
+    },
+    /// 停用密钥: the first checkpoint that has this event below it is the last one that the log signs with this
+    /// key. The others that are in force sign it too, so who trusts this one comes to trust them.
+    #[serde(rename = "log.key_retired.v1")]
+    KeyRetired {
+        /// The log.
+        log: LogId,
+        /// The tree whose checkpoints it signed.
+        origin: String,
+        /// The public key.
+        key: String,
+    },
 }
 
 impl LogEvent {
     /// The log.
     pub fn log(&self) -> &LogId {
-        let LogEvent::EpochOpened { log, .. } = self;
-        log
+        match self {
+            LogEvent::EpochOpened { log, .. }
+            | LogEvent::KeyAnnounced { log, .. }
+            | LogEvent::KeyRetired { log, .. } => log,
+        }
     }
 
     /// The subjects that it is about: the log.
@@ -74,7 +108,16 @@ impl LogEvent {
     }
 }
 
-/// A log as its own events tell of it: the epoch that it is in.
+/// A log as its own events tell of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chronicle {
+    /// The epoch that it is in; none while that is the one in which it began.
+    pub lineage: Option<Lineage>,
+    /// The keys that events tell of, in the order in which they do.
+    pub keys: Vec<Key>,
+}
+
+/// The epoch that a log is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage {
     /// The epoch.
@@ -89,37 +132,58 @@ pub struct Lineage {
     pub opened_at: Position,
 }
 
-impl Fold for Lineage {
+impl Fold for Chronicle {
     fn evolve(state: Option<Self>, recorded: &Recorded) -> Option<Self> {
-        match &recorded.event {
-            Event::Log(LogEvent::EpochOpened {
-                log: _,
-                epoch,
-                origin,
-                previous_epoch,
-                previous_position,
-                previous_checkpoint: _,
-            }) => Some(Self {
-                epoch: *epoch,
-                origin: *origin,
-                previous_epoch: *previous_epoch,
-                previous_position: *previous_position,
-                opened_at: recorded.position,
-            }),
+        let event = match &recorded.event {
+            Event::Log(event) => event,
             // Filed under other subjects.
             Event::Document(_)
             | Event::Agency(_)
             | Event::Task(_)
             | Event::Assignment(_)
             | Event::Cycle(_)
-            | Event::Report(_) => state,
+            | Event::Report(_) => return state,
+        };
+        let mut chronicle = state.unwrap_or_default();
+        match event {
+            LogEvent::EpochOpened {
+                log: _,
+                epoch,
+                origin,
+                previous_epoch,
+                previous_position,
+                previous_checkpoint: _,
+            } => {
+                chronicle.lineage = Some(Lineage {
+                    epoch: *epoch,
+                    origin: *origin,
+                    previous_epoch: *previous_epoch,
+                    previous_position: *previous_position,
+                    opened_at: recorded.position,
+                });
+            }
+            LogEvent::KeyAnnounced { log: _, origin, algorithm: _, key } => {
+                chronicle.announced(origin, key, recorded.position);
+            }
+            LogEvent::KeyRetired { log: _, origin, key } => {
+                chronicle.retired(origin, key, recorded.position);
+            }
         }
+        Some(chronicle)
+    }
+}
+
+impl Chronicle {
+    /// Why its fields are as they are.
+    pub fn explain(&self) -> Vec<Field> {
+        let lineage = self.lineage.iter().flat_map(Lineage::explain);
+        lineage.chain(self.keys.iter().flat_map(Key::explain)).collect()
     }
 }
 
 impl Lineage {
-    /// Why its fields are as they are: all because of the event that opened the epoch.
-    pub fn explain(&self) -> Vec<Field> {
+    /// All because of the event that opened the epoch.
+    fn explain(&self) -> Vec<Field> {
         let because = vec![self.opened_at];
         vec![
             Field::new("epoch", self.epoch, because.clone()),
@@ -160,9 +224,10 @@ mod tests {
     fn a_log_is_in_the_epoch_that_was_opened_last() {
         let log = opened(None).log().clone();
         let world = given([happened(opened(None))]).world([Subject::Log(log.clone())]);
-        let lineage = world.log(&log).unwrap();
+        let chronicle = world.log(&log).unwrap();
+        let lineage = chronicle.lineage.as_ref().unwrap();
         assert_eq!((lineage.epoch, lineage.previous_position), (Uuid::from_u128(2), 41));
-        assert!(lineage.explain().iter().all(|field| field.because == [lineage.opened_at]));
+        assert!(chronicle.explain().iter().all(|field| field.because == [lineage.opened_at]));
         let nothing = given([happened(opened(None))]).world([Subject::Log("logs/x".parse().unwrap())]);
         assert_eq!(nothing.log(&"logs/x".parse().unwrap()).unwrap_err().reason, crate::Reason::EpochNotFound);
     }

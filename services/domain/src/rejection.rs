@@ -147,6 +147,8 @@ reasons! {
     ReportStage = "REPORT_STAGE": Precondition,
     /// The report lacks a task that it must answer for, or answers for one that it need not.
     ReportIncomplete = "REPORT_INCOMPLETE": Precondition,
+    /// No other key that was announced is in force: the log would be signed by none.
+    KeyIsLast = "KEY_IS_LAST": Precondition,
     /// The plan behind a command of the system itself no longer holds: plan again.
     PlanOutdated = "PLAN_OUTDATED": Precondition,
     /// The event would have more tags, or a longer body, than the log takes.

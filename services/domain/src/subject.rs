@@ -39,7 +39,7 @@ pub enum Subject {
     Obligation(ObligationId),
     /// A report.
     Report(ReportId),
-    /// The log's own life: its epochs.
+    /// The log's own life: its epochs, its keys.
     Log(LogId),
 }
 

@@ -8,7 +8,7 @@ use crate::agency::{Agency, Bearers};
 use crate::cycle::{Cycle, Obligation};
 use crate::document::Document;
 use crate::event::Recorded;
-use crate::log::Lineage;
+use crate::log::Chronicle;
 use crate::name::{AgencyId, AssignmentId, CycleId, DocumentId, LogId, ObligationId, ReportId, TaskId};
 use crate::rejection::{Reason, Rejection};
 use crate::report::Report;
@@ -33,7 +33,7 @@ enum State {
     Cycle(Option<Cycle>),
     Obligation(Option<Obligation>),
     Report(Option<Box<Report>>),
-    Log(Option<Lineage>),
+    Log(Option<Chronicle>),
 }
 
 #[derive(Debug, Clone)]
@@ -237,12 +237,16 @@ impl World {
     }
 
     /// The log, if an event tells of it.
-    pub fn log(&self, id: &LogId) -> Result<&Lineage, Rejection> {
-        let state = match self.state(&Subject::Log(id.clone())) {
+    pub fn find_log(&self, id: &LogId) -> Option<&Chronicle> {
+        match self.state(&Subject::Log(id.clone())) {
             State::Log(state) => state.as_ref(),
             _ => None,
-        };
-        state.ok_or_else(|| absent(Reason::EpochNotFound, id))
+        }
+    }
+
+    /// The log, if an event tells of it.
+    pub fn log(&self, id: &LogId) -> Result<&Chronicle, Rejection> {
+        self.find_log(id).ok_or_else(|| absent(Reason::EpochNotFound, id))
     }
 
     /// # Panics
@@ -273,7 +277,7 @@ impl State {
             State::Report(state) => {
                 *state = Report::evolve(state.take().map(|s| *s), recorded).map(Box::new);
             }
-            State::Log(state) => *state = Lineage::evolve(state.take(), recorded),
+            State::Log(state) => *state = Chronicle::evolve(state.take(), recorded),
         }
     }
 }

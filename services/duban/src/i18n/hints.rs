@@ -201,6 +201,11 @@ const HINTS: &[Hint] = &[
         "用 duban report revise 补齐所列事项",
         "fill in the tasks named above: duban report revise",
     ),
+    (
+        "KEY_IS_LAST",
+        "先启用接替的密钥：duban key announce",
+        "announce the key that follows it first: duban key announce",
+    ),
     ("PLAN_OUTDATED", "重新安排", "plan again"),
     ("TOO_LARGE", "内容太多：分开办理", "that is too much at once: say less"),
     ("MESSAGE_TOO_LARGE", "内容太多：分开办理", "that is too much at once: send less"),

@@ -41,8 +41,10 @@ pub(crate) async fn again<T, F: Future<Output = Result<T, sqlx::Error>>>(
 /// long as it may.
 fn is_of_connection(error: &sqlx::Error) -> bool {
     let in_time = !matches!(error, sqlx::Error::PoolTimedOut);
-    let out_of_time =
-        error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "57014");
+    let out_of_time = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "57014");
     is_passing(error) && in_time && !out_of_time
 }
 
