@@ -1,1 +1,36 @@
 //! The audit tree of a log: a follower that builds and signs it, those who witness it, and those who verify it.
+//!
+//! A [`Tree`] is what a process has of one tree: where nobody else builds it, it follows the log, stores each
+//! event's leaf in a folder of its own ([`store`]), has the root signed ([`signer`]) and cosigned, and publishes the
+//! checkpoint; where another process builds it, it reads what that one publishes. Proofs are read from the
+//! folder ([`proofs`]). None of this may hold up an append: the log doesn't know of it.
+//!
+//! # Determinations
+//! - **The tree's folder has one writer, by a file lock**, which goes with the process that held it: another one
+//!   that has the folder takes over within seconds. Readers need no lock: what is stored doesn't change.
+//! - **A round gathers for up to a second**, then stores and signs once, however many events there were: a file
+//!   that is synced costs more than the hashing of all leaves in it. From idle the first event is taken at once.
+//! - **Rounds, signing and cosigning follow one another in one task.** A slow witness makes the next round larger,
+//!   never the memory: a page of the log and the open tiles are all that is held.
+//! - **The last leaf is compared with the log's event in each round**, and the head with the size when it is quiet:
+//!   a log that was set back or rewritten under the builder stops it, before anything is signed.
+//! - **A damaged or lost folder is built anew**: removed by the operator, it grows again from the first event, and
+//!   the signer compares it with what it signed before it signs more.
+//! - **The signer's folder has a lock of its own** and its state is read anew for each signature, so that two
+//!   builders on two folders can't have two histories signed.
+
+mod builder;
+mod disk;
+pub mod keeper;
+pub mod proofs;
+mod publisher;
+pub mod signer;
+pub mod store;
+
+#[cfg(test)]
+mod testing;
+
+pub use keeper::{Options, State, Status, Tree};
+pub use publisher::{Published, Unwitnessed, Witnesses};
+pub use signer::{Signer, SignerError};
+pub use store::{Store, StoreError, TreeId, Writer};

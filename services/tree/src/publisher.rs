@@ -1,0 +1,103 @@
+//! From a root to a checkpoint that anybody may see: signed, cosigned by enough witnesses, stored.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use duban_domain::Timestamp;
+use duban_merkle::proof::TreeHead;
+use duban_merkle::{Hash, Note, SignatureLine};
+
+use crate::builder::{Failed, blocking};
+use crate::signer::{Signer, SignerError};
+use crate::store::{Store, StoreError, TreeId};
+
+/// How long witnesses may take.
+const WITNESSES_WITHIN: Duration = Duration::from_secs(15);
+
+/// A published checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The size and the root of the tree.
+    pub head: TreeHead,
+    /// The note, as it is served.
+    pub note: Note,
+    /// When this process saw it first.
+    pub at: Timestamp,
+}
+
+/// Too few witnesses have cosigned: the checkpoint is not published, and asked for again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("too few witnesses have cosigned: {0}")]
+pub struct Unwitnessed(pub String);
+
+/// Those who cosign checkpoints before they are published.
+pub trait Witnesses: Send + Sync {
+    /// Their cosignatures of this checkpoint of `head`, which the log has signed; as many as the quorum asks for at
+    /// least. Consistency proofs for those who have seen less are read from the store ([`Store::growth`]).
+    fn cosign<'a>(
+        &'a self,
+        note: &'a Note,
+        head: TreeHead,
+        store: &'a Arc<Store>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<SignatureLine>, Unwitnessed>> + Send + 'a>>;
+}
+
+impl Published {
+    /// The checkpoint in a tree's folder, if there is one. Its signatures are not looked at: that it gives the root
+    /// to which the tiles lead is what is asked of a file of our own.
+    pub(crate) fn stored(store: &Store, at: Timestamp) -> Result<Option<Self>, StoreError> {
+        let Some(bytes) = store.checkpoint()? else { return Ok(None) };
+        let damaged =
+            |what: &str| StoreError::Damaged { file: store.folder().join("checkpoint"), what: what.into() };
+        let note = Note::parse(&bytes).map_err(|error| damaged(&error.to_string()))?;
+        let head = head(&note, store.id()).ok_or_else(|| damaged("it is no checkpoint of this tree"))?;
+        if store.head(head.size)? != head {
+            return Err(damaged("the tiles don't lead to its root"));
+        }
+        Ok(Some(Self { head, note, at }))
+    }
+}
+
+/// What a checkpoint of this tree says.
+fn head(note: &Note, id: &TreeId) -> Option<TreeHead> {
+    let mut lines = note.text().lines();
+    let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
+    (origin == id.origin).then_some(TreeHead { size: size.parse().ok()?, root: Hash::from_base64(root)? })
+}
+
+/// Signs a root, has it cosigned and publishes it.
+pub(crate) async fn publish(
+    store: &Arc<Store>,
+    signer: &Arc<Signer>,
+    witnesses: Option<&Arc<dyn Witnesses>>,
+    head: TreeHead,
+) -> Result<Note, Failed> {
+    let (signing, tiles) = (Arc::clone(signer), Arc::clone(store));
+    let mut note = blocking(move || signing.sign(head, |old| tiles.growth(old, head.size))).await??;
+    if let Some(witnesses) = witnesses {
+        let cosigned = tokio::time::timeout(WITNESSES_WITHIN, witnesses.cosign(&note, head, store));
+        let cosigned = cosigned.await.map_err(|_| Unwitnessed("they don't answer in time".to_owned()))?;
+        note = note.with(cosigned?).map_err(|error| Unwitnessed(error.to_string()))?;
+    }
+    let (tiles, text) = (Arc::clone(store), note.to_string());
+    blocking(move || tiles.publish(&text)).await??;
+    Ok(note)
+}
+
+impl From<Unwitnessed> for Failed {
+    fn from(error: Unwitnessed) -> Self {
+        Self::Passing(error.to_string())
+    }
+}
+
+impl From<SignerError> for Failed {
+    fn from(error: SignerError) -> Self {
+        match error {
+            SignerError::Store(error) => error.into(),
+            SignerError::Random(_) => Self::Passing(error.to_string()),
+            SignerError::Inconsistent { ref proof, .. } => Self::Stopped(format!("{error}: {proof}")),
+            other => Self::Stopped(other.to_string()),
+        }
+    }
+}
