@@ -14,6 +14,7 @@ mod bad_input;
 mod concurrency;
 mod crash;
 mod errors;
+mod evidence;
 mod foreign_client;
 mod import;
 mod invariants;

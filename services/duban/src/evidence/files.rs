@@ -35,6 +35,7 @@ pub(super) fn of(case: &Case) -> Result<Files, Failure> {
     put("check.py", CHECK.as_bytes().to_vec());
     put("answer.json", pretty(&case.answer));
     put("task.json", pretty(&case.task));
+    put("assignments.json", pretty(&Value::from(case.assignments.clone())));
     put("agencies.json", pretty(&Value::from(case.agencies.clone())));
     put("readings.json", pretty(&Value::from(case.readings.clone())));
     put("prov.json", pretty(&prov::of(case)));
@@ -86,7 +87,8 @@ pub(super) fn of(case: &Case) -> Result<Files, Failure> {
 impl Files {
     /// The archive: the same files give the same bytes.
     pub(super) fn pack(&self) -> Result<Vec<u8>, Failure> {
-        let fault = |error: zip::result::ZipError| Failure::other(format!("the archive can't be made: {error}"));
+        let fault =
+            |error: zip::result::ZipError| Failure::other(format!("the archive can't be made: {error}"));
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::default())
@@ -136,11 +138,15 @@ fn readme(case: &Case) -> String {
     let (closing, closing_en) = match &case.next {
         Some(next) => (
             format!("其后第一个事件是第{}号，其叶也在包内，故至答复所知之处也无遗漏。", next.position),
-            format!("The next one is event {}, whose leaf is in here too: up to what the answer knew nothing is left out either.", next.position),
+            format!(
+                "The next one is event {}, whose leaf is in here too: up to what the answer knew nothing is left out either.",
+                next.position
+            ),
         ),
         None => (
             "检查点之内其后再无事件，这一点由整本日志的核对证明。".to_owned(),
-            "There is none after it within the checkpoint; that is shown by a check of the whole log.".to_owned(),
+            "There is none after it within the checkpoint; that is shown by a check of the whole log."
+                .to_owned(),
         ),
     };
     README
@@ -149,15 +155,16 @@ fn readme(case: &Case) -> String {
         .replace("{closing}", &closing)
 }
 
-/// The lines of the documents' texts that the task and the readings rest on, each with its number.
+/// The lines of the documents' texts that the task, its assignments and the readings rest on, each with its number.
 fn sources(case: &Case) -> String {
     let mut said = String::new();
-    let task = &case.task["task"]["source"];
-    let of_task = (&task["document"], task, &case.task["task"]["name"]);
-    let of_readings = case.readings.iter().map(|reading| (&Value::Null, reading, &reading["name"]));
-    for (document, lines, whose) in [of_task].into_iter().chain(of_readings) {
+    let anchored = [&case.task["task"]].into_iter().chain(&case.assignments);
+    let anchored = anchored.map(|resource| (&resource["source"], &resource["name"]));
+    let readings = case.readings.iter().map(|reading| (reading, &reading["name"]));
+    for (lines, whose) in anchored.chain(readings) {
         let whose = whose.as_str().unwrap_or_default();
-        let document = document.as_str().or_else(|| whose.split_once("/readings/").map(|(name, _)| name));
+        let of_reading = whose.split_once("/readings/").map(|(document, _)| document);
+        let document = lines["document"].as_str().or(of_reading);
         let found = case.documents.iter().find(|found| found["name"].as_str() == document);
         let (Some(found), Some(first), Some(last)) =
             (found, lines["firstLine"].as_u64(), lines["lastLine"].as_u64())

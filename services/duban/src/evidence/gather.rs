@@ -13,6 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::run::Session;
 
 const TASK: &str = "duban.tasks.v1.TaskService/GetTask";
+const ASSIGNMENTS: &str = "duban.tasks.v1.AssignmentService/ListAssignments";
 const DOCUMENT: &str = "duban.tasks.v1.DocumentService/GetDocument";
 const READINGS: &str = "duban.tasks.v1.DocumentService/ListReadings";
 const AGENCY: &str = "duban.agencies.v1.AgencyService/GetAgency";
@@ -38,6 +39,8 @@ pub(super) struct Case {
     pub(super) answer: Value,
     /// The task, as served.
     pub(super) task: Value,
+    /// The assignments that the answer rests on, as served.
+    pub(super) assignments: Vec<Value>,
     /// The agencies that answer, as served.
     pub(super) agencies: Vec<Value>,
     /// The readings that it rests on, as served.
@@ -73,13 +76,17 @@ pub(super) async fn case(session: &Session, args: &EvidenceArgs) -> Result<Case,
     let as_of = json!({ "valid_on": valid_on, "position": position });
     let task = session.call(TASK, &json!({ "name": args.task, "as_of": as_of })).await?;
     let rows = answer["responsibilities"].as_array().cloned().unwrap_or_default();
-    let resources = rows.iter().chain([&task["task"]]);
-    let reading_names: BTreeSet<&str> = resources.flat_map(|resource| texts(&resource["readings"])).collect();
+    let request = json!({ "parent": args.task, "page_size": 1000, "as_of": as_of });
+    let mut assignments = session.all_items(ASSIGNMENTS, request).await?;
+    assignments.retain(|assignment| rows.iter().any(|row| row["assignment"] == assignment["name"]));
+    let resources = rows.iter().chain(&assignments).chain([&task["task"]]);
+    let reading_names: BTreeSet<&str> =
+        resources.clone().flat_map(|resource| texts(&resource["readings"])).collect();
     let documents: BTreeSet<&str> = reading_names
         .iter()
         .filter_map(|name| name.split_once("/readings/").map(|(document, _)| document))
         .chain(task["task"]["document"].as_str())
-        .chain(task["task"]["source"]["document"].as_str())
+        .chain(resources.filter_map(|resource| resource["source"]["document"].as_str()))
         .collect();
     let mut found = (Vec::new(), Vec::new(), Vec::new());
     for document in documents {
@@ -87,7 +94,8 @@ pub(super) async fn case(session: &Session, args: &EvidenceArgs) -> Result<Case,
         found.0.push(session.call(DOCUMENT, &request).await?["document"].take());
         let request = json!({ "parent": document, "page_size": 1000, "as_of": as_of });
         let readings = session.all_items(READINGS, request).await?;
-        let wanted = |reading: &Value| reading["name"].as_str().is_some_and(|name| reading_names.contains(name));
+        let wanted =
+            |reading: &Value| reading["name"].as_str().is_some_and(|name| reading_names.contains(name));
         found.1.extend(readings.into_iter().filter(wanted));
     }
     let agencies: BTreeSet<&str> = rows.iter().filter_map(|row| row["agency"].as_str()).collect();
@@ -96,7 +104,8 @@ pub(super) async fn case(session: &Session, args: &EvidenceArgs) -> Result<Case,
         found.2.push(session.call(AGENCY, &request).await?["agency"].take());
     }
     let (documents, readings, agencies) = found;
-    let shown = rows.iter().chain([&task["task"]]).chain(&documents).chain(&readings).chain(&agencies);
+    let of_task = rows.iter().chain(&assignments).chain([&task["task"]]);
+    let shown = of_task.chain(&documents).chain(&readings).chain(&agencies);
     let because: BTreeSet<u64> = shown.flat_map(because).collect();
     let proofs = Proofs { session, task: &args.task, position, because, key: args.key.as_deref() };
     let Proven { checkpoint, key, tags, events, next } = proofs.gather().await?;
@@ -113,6 +122,7 @@ pub(super) async fn case(session: &Session, args: &EvidenceArgs) -> Result<Case,
         position,
         answer,
         task,
+        assignments,
         agencies,
         readings,
         documents,
@@ -215,10 +225,7 @@ impl Proofs<'_> {
     async fn inclusion(&self, position: u64) -> Result<(pb::SignedCheckpoint, pb::InclusionProof), Failure> {
         let request = json!({ "position": position });
         let proven: pb::ProveInclusionResponse = self.session.ask(INCLUSION, &request).await?;
-        proven
-            .checkpoint
-            .zip(proven.proof)
-            .ok_or_else(|| unverified("a proof without its checkpoint"))
+        proven.checkpoint.zip(proven.proof).ok_or_else(|| unverified("a proof without its checkpoint"))
     }
 
     async fn event(&self, position: u64) -> Result<pb::Event, Failure> {
@@ -248,7 +255,8 @@ impl Proofs<'_> {
             let key: Verifier = text.parse().map_err(|error| Failure::Usage(format!("{text}: {error}")))?;
             let policy = Policy::new(&checkpoint.origin, vec![key.clone()], Quorum::none());
             let opened = policy.map_err(|error| error.to_string());
-            match opened.and_then(|policy| policy.open(checkpoint.note.as_bytes()).map_err(|e| e.to_string())) {
+            match opened.and_then(|policy| policy.open(checkpoint.note.as_bytes()).map_err(|e| e.to_string()))
+            {
                 Ok(verified) => return Ok((verified, key)),
                 Err(error) => why = error,
             }

@@ -27,12 +27,18 @@ pub(super) fn of(case: &Case) -> Value {
         prov.activities.insert(activity.clone(), json!({ "prov:endTime": recorded }));
         let actor = format!("duban:principals/{}", event.actor);
         prov.agents.insert(actor.clone(), json!({ "duban:role": event.role }));
-        prov.relate("wasGeneratedBy", json!({ "prov:entity": entity, "prov:activity": activity, "prov:time": recorded }));
+        prov.relate(
+            "wasGeneratedBy",
+            json!({ "prov:entity": entity, "prov:activity": activity, "prov:time": recorded }),
+        );
         prov.relate("wasAssociatedWith", json!({ "prov:activity": activity, "prov:agent": actor }));
         if let Some(agency) = &event.agency {
             let agency = format!("duban:{agency}");
             prov.agents.insert(agency.clone(), json!({ "prov:type": "prov:Organization" }));
-            prov.relate("actedOnBehalfOf", json!({ "prov:delegate": actor, "prov:responsible": agency, "prov:activity": activity }));
+            prov.relate(
+                "actedOnBehalfOf",
+                json!({ "prov:delegate": actor, "prov:responsible": agency, "prov:activity": activity }),
+            );
         }
         let cause = event.causation.and_then(|cause| case.proven.get(&cause)?.event.as_ref());
         if let Some(cause) = cause {
