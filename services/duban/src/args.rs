@@ -19,6 +19,7 @@ mod responsibility;
 mod serve;
 mod task;
 mod values;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
@@ -33,6 +34,7 @@ pub(crate) use moving::{BackupArgs, ExportArgs, LoadArgs, RestoreArgs};
 pub(crate) use responsibility::{WHO, Who};
 pub use serve::Service;
 pub(crate) use serve::{AdminAddress, DEFAULT_LISTEN, HealthyArgs, LogFormat, RebuildArgs, ServeArgs};
+pub(crate) use verify::VerifyArgs;
 
 /// What a script needs to know.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 another failure, 2 usage, 3 not found, 4 not allowed, \
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// 载入: make a log of an export, on SQLite or on Postgres
     Load(LoadArgs),
+    /// 核验: verify a log offline, against what was signed: exit code 7 if anything is wrong
+    Verify(VerifyArgs),
     /// 备份: copy the log of a folder into one file, while its server runs
     Backup(BackupArgs),
     /// 恢复: go on from a backup, in a new epoch

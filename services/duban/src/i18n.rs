@@ -1,11 +1,12 @@
 //! Both languages of the command line, Chinese and English, from one catalogue of plain tables: what the
 //! program says (`messages`), what to do about an error (`hints`), the official terms of enum values
-//! (`terms`) and the headings of fields (`fields`).
+//! (`terms`), the headings of fields (`fields`) and findings (`verification`).
 
 mod fields;
 mod hints;
 pub(crate) mod messages;
 mod terms;
+pub(crate) mod verification;
 
 use clap::ValueEnum;
 

@@ -31,6 +31,7 @@ mod run;
 mod serve;
 pub mod server;
 mod telemetry;
+mod verify;
 
 pub use args::Service;
 pub use run::main;

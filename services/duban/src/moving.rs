@@ -9,31 +9,23 @@ use crate::failure::{Exit, Failure, chain};
 use crate::i18n::{Lang, Text};
 use crate::output;
 
-/// A bar for each phase of a move, on a terminal.
-pub(crate) struct Bars {
-    lang: Lang,
-    events: Text,
-    receipts: Text,
-    current: Option<(Phase, ProgressBar)>,
+/// One bar after the other, on a terminal.
+pub(crate) struct Bar {
+    current: Option<(&'static str, ProgressBar)>,
 }
 
-impl Bars {
-    /// Bars with these titles.
-    pub(crate) fn new(lang: Lang, events: Text, receipts: Text) -> Self {
-        Self { lang, events, receipts, current: None }
+impl Bar {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self { current: None }
     }
 
-    /// Shows how far it is.
-    pub(crate) fn show(&mut self, progress: Progress) {
-        let Progress { phase, done, of } = progress;
-        if self.current.as_ref().is_none_or(|(shown, _)| *shown != phase) {
+    /// Shows how far it is with what has this title.
+    pub(crate) fn show(&mut self, title: &'static str, done: u64, of: u64) {
+        if self.current.as_ref().is_none_or(|(shown, _)| *shown != title) {
             self.clear();
-            let title = match phase {
-                Phase::Events => self.events,
-                Phase::Receipts => self.receipts,
-            };
             let steps = usize::try_from(of).unwrap_or(usize::MAX);
-            self.current = Some((phase, output::progress(title.of(self.lang), steps)));
+            self.current = Some((title, output::progress(title, steps)));
         }
         if let Some((_, bar)) = &self.current {
             bar.set_length(of);
@@ -41,11 +33,41 @@ impl Bars {
         }
     }
 
-    /// Takes them away.
+    /// Takes it away.
     pub(crate) fn clear(&mut self) {
         if let Some((_, bar)) = self.current.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// A bar for each phase of a move.
+pub(crate) struct Bars {
+    lang: Lang,
+    events: Text,
+    receipts: Text,
+    bar: Bar,
+}
+
+impl Bars {
+    /// Bars with these titles.
+    pub(crate) fn new(lang: Lang, events: Text, receipts: Text) -> Self {
+        Self { lang, events, receipts, bar: Bar::new() }
+    }
+
+    /// Shows how far it is.
+    pub(crate) fn show(&mut self, progress: Progress) {
+        let Progress { phase, done, of } = progress;
+        let title = match phase {
+            Phase::Events => self.events,
+            Phase::Receipts => self.receipts,
+        };
+        self.bar.show(title.of(self.lang), done, of);
+    }
+
+    /// Takes them away.
+    pub(crate) fn clear(&mut self) {
+        self.bar.clear();
     }
 }
 

@@ -98,6 +98,7 @@
 //! - **A view that stopped answers no query**, not even one about a position that it had reached.
 
 pub mod append;
+pub mod archive;
 pub mod clock;
 mod engine;
 pub mod error;
@@ -117,6 +118,7 @@ mod turns;
 pub mod views;
 
 pub use append::{Append, Appended, Condition, LogIdentity, Origin, Receipt, StoredReceipt};
+pub use archive::{Archive, Held, Unreadable};
 pub use clock::{Clock, Ids, ManualClock, SystemClock, SystemIds};
 pub use engine::Location;
 pub use error::{AppendError, ExecuteError, OpenError, ReadError, StorageError};

@@ -18,6 +18,12 @@
 //!   the signer compares it with what it signed before it signs more.
 //! - **The signer's folder has a lock of its own** and its state is read anew for each signature, so that two
 //!   builders on two folders can't have two histories signed.
+//! - **Receipts are summed up, not looked up**: events come by position, receipts by key, and neither fits into memory.
+//!   The sums are keyed with what is drawn for the run, so that who changed the log couldn't make them meet.
+//! - **A tag is a keyed hash of 16 bytes while a log is verified**: 24 bytes a tag, however many and long they are.
+//! - **Where the folder's leaves and the log part, the signed root tells which of them was changed.** Both trees are
+//!   hashed on from there.
+//! - **Views are replayed up to where each claim stands**, not to the head: a view may lag behind its log.
 
 mod builder;
 mod disk;
@@ -26,6 +32,7 @@ pub mod proofs;
 mod publisher;
 pub mod signer;
 pub mod store;
+pub mod verification;
 
 #[cfg(test)]
 mod testing;

@@ -69,6 +69,37 @@ messages! {
         "the evidence has {} events, all of them in the checkpoint of size {}, in {}";
     EVIDENCE_KEY: "验证公钥由服务器自报，请从另一渠道核对：{}",
         "the key is the one that the server names, compare it with what you were given: {}";
+    VERIFYING_EVENTS: "核验事件", "verifying events";
+    VERIFYING_RECEIPTS: "核验回执", "verifying receipts";
+    VERIFYING_VIEWS: "重放视图", "replaying views";
+    UNVERIFIED: "核验未通过：{}", "verification failed: {}";
+    QUORUM: "--quorum：所需见证人多于所列见证人", "--quorum: more witnesses are asked for than are named";
+    REPORT_TITLE: "核验报告（督办 {}）", "Verification report (duban {})";
+    REPORT_LOG: "日志 {}，纪元 {}", "log {} in epoch {}";
+    REPORT_SOURCE: "来源：{}", "read from {}";
+    REPORT_TIMES: "起止：{} 至 {}", "from {} to {}";
+    REPORT_EVENTS: "事件：读得{}个，应有{}个，标签{}个", "events: {} read of {}, filed under {} tags";
+    REPORT_RECEIPTS: "有事件的命令{}条，回执{}份", "commands with events: {}; receipts: {}";
+    REPORT_ROOT: "{}个事件的树根：{}（{}）", "root over {} events: {} ({})";
+    REPORT_NO_ROOT: "事件有缺，没有树根", "there is no root over all events: some are missing or no leaves";
+    REPORT_CHECKPOINT: "检查点 {}，大小{}：{}", "checkpoint {} of size {}: {}";
+    REPORT_SIGNED: "  树根 {}，{}，签名：{}", "  root {}, {}, signed by {}";
+    REPORT_WITNESSES: "  见证：{}", "  cosigned by {}";
+    REPORT_TREE: "审计树 {}：{}片叶，比对{}片", "tree in {}: {} leaves, {} of them compared";
+    REPORT_VIEW_SAME: "视图 {}（截至第{}号）：与重放一致，{}", "view {} at {}: as replayed, {}";
+    REPORT_VIEW_OTHER: "视图 {}（截至第{}号）：与重放不符，{}", "view {} at {}: NOT as replayed, {}";
+    REPORT_VIEW_UNKNOWN: "视图 {}（截至第{}号）：未能重放，{}", "view {} at {}: not replayed, {}";
+    REPORT_UNCOVERED: "未涵盖：{}", "not covered: {}";
+    REPORT_FINDING: "问题：{}", "WRONG: {}";
+    REPORT_FURTHER: "另有{}处问题", "and {} more findings";
+    REPORT_SOUND: "结论：未发现问题", "verdict: nothing is wrong";
+    REPORT_UNSOUND: "结论：核验未通过", "verdict: verification failed";
+    OUTCOME_SAME: "与日志一致", "the log comes to its root";
+    OUTCOME_OTHER: "与日志不符", "the log comes to ANOTHER root";
+    OUTCOME_BEYOND: "超出日志末尾", "the log ends BEFORE it";
+    OUTCOME_UNKNOWN: "日志有缺，无从比对", "can't be compared: events are missing";
+    OUTCOME_REFUSED: "不可信", "NOT to be believed";
+    OUTCOME_OTHER_TREE: "属于另一棵树", "of another tree";
     IMPORTED: "已导入 {}：{}条命令，新记录{}条，早已记录{}条",
         "imported {}: {} commands, {} recorded now, {} there already";
 }

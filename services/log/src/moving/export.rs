@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::engine::{Bounds, Location};
 use crate::error::ReadError;
 use crate::log::{PAGE_BYTES, PAGE_EVENTS};
-use crate::views::{Digest, Entry};
+use crate::views::Entry;
 
 /// The most lines in a file.
 const SEGMENT_LINES: u64 = 10_000;
@@ -115,17 +115,10 @@ fn go_on(begun: &Manifest, source: &Source, to: &std::path::Path) -> Result<(), 
 
 /// What the views say. Where they can't be read, the export is one without: it is of the log.
 async fn claims_of(from: &Location, identity: LogIdentity, views: &[Entry]) -> Vec<Claim> {
-    let claims = crate::views::claims(from, identity, views).await.unwrap_or_else(|error| {
+    crate::views::claims_of(from, identity, views).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "the views can't be read; the export has no digests of them");
         Vec::new()
-    });
-    let claim = |(view, Digest { position, rows, sha256 }): (&str, Digest)| Claim {
-        view: view.to_owned(),
-        position,
-        rows,
-        sha256: hex::encode(sha256),
-    };
-    claims.into_iter().map(claim).collect()
+    })
 }
 
 async fn describe(source: &Source, views: Vec<Claim>) -> Result<Manifest, MoveError> {

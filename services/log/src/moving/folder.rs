@@ -19,7 +19,7 @@ const SUMS: &str = "SHA256SUMS";
 
 /// What a file of lines holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Events,
     Receipts,
 }
@@ -35,15 +35,15 @@ impl Kind {
 
 /// A file of lines, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     /// Its name within the folder, as `SHA256SUMS` has it.
-    pub(super) name: String,
-    pub(super) sha256: String,
+    pub(crate) name: String,
+    pub(crate) sha256: String,
 }
 
 impl Segment {
     /// The position or number of its first line; none if it is of another kind.
-    pub(super) fn first(&self, kind: Kind) -> Option<u64> {
+    pub(crate) fn first(&self, kind: Kind) -> Option<u64> {
         let rest = self.name.strip_prefix(kind.folder())?.strip_prefix('/')?;
         rest.strip_suffix(".jsonl")?.parse().ok()
     }
@@ -56,7 +56,7 @@ pub(super) struct Folder {
     pub(super) segments: Vec<Segment>,
 }
 
-fn fault(path: &Path) -> impl FnOnce(io::Error) -> MoveError {
+pub(super) fn fault(path: &Path) -> impl FnOnce(io::Error) -> MoveError {
     let path = path.to_owned();
     move |error| MoveError::File(path, error)
 }
@@ -104,6 +104,11 @@ impl Folder {
             Some(_) => Err(damaged("it is not what SHA256SUMS says")),
             None => Err(damaged("SHA256SUMS doesn't list it")),
         }
+    }
+
+    /// The folder as `SHA256SUMS` lists it, whatever its manifest is like.
+    pub(super) fn listed(path: &Path) -> Result<Self, MoveError> {
+        Ok(Self { path: path.to_owned(), segments: sums(path)? })
     }
 
     /// Says what the export will be of. A crash before this leaves nothing that counts.

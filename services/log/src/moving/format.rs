@@ -71,10 +71,13 @@ struct EventLine<'a> {
     position: Position,
     id: Uuid,
     #[serde(rename = "type")]
+    #[serde(borrow)]
     event_type: Cow<'a, str>,
     recorded_at: Timestamp,
     effective_on: Date,
+    #[serde(borrow)]
     actor: Cow<'a, str>,
+    #[serde(borrow)]
     role: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     agency: Option<Cow<'a, str>>,
@@ -110,7 +113,7 @@ struct ReceiptLine<'a> {
 }
 
 /// Something that stands in an export as a line.
-pub(super) trait Line: Sized {
+pub(crate) trait Line: Sized {
     /// Writes it, with its end.
     fn write(&self, to: &mut Vec<u8>);
     /// Reads it.

@@ -26,6 +26,7 @@
 mod backup;
 mod epoch;
 mod error;
+mod evidence;
 mod export;
 mod folder;
 mod format;
@@ -39,7 +40,9 @@ use uuid::Uuid;
 pub use backup::{BackedUp, Restored, backup, restore, restored};
 pub(crate) use epoch::Opening;
 pub use error::MoveError;
+pub(crate) use evidence::{Evidence, FoundLines, Lines};
 pub use export::{ExportOptions, export};
+pub(crate) use folder::{Kind, Segment};
 pub use format::{Claim, Epoch, FORMAT, Manifest};
 pub use load::{LoadOptions, Loaded, load};
 

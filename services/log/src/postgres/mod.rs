@@ -9,6 +9,7 @@
 //! call the functions.
 
 mod copy;
+mod found;
 mod head;
 mod listen;
 pub(crate) mod moving;

@@ -69,6 +69,10 @@ impl Source {
         Ok(Self { reader: Reader::new(pool.clone()), pool, identity, head, sealed })
     }
 
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     pub(crate) fn identity(&self) -> LogIdentity {
         self.identity
     }

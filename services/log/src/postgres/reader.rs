@@ -23,6 +23,8 @@ macro_rules! columns {
     };
 }
 
+pub(super) use columns;
+
 /// Asks again when the connection turns out to be dead. The pool keeps those of a database that went away, and each
 /// answer may meet another of them: after as many as a pool has, one is new.
 pub(crate) async fn again<T, F: Future<Output = Result<T, sqlx::Error>>>(
@@ -170,7 +172,7 @@ pub(super) fn receipt_of(row: &PgRow) -> Result<StoredReceipt, sqlx::Error> {
     Ok(StoredReceipt { fingerprint, receipt })
 }
 
-fn event_of(row: &PgRow) -> Result<StoredEvent, ReadError> {
+pub(super) fn event_of(row: &PgRow) -> Result<StoredEvent, ReadError> {
     let position = unsigned(row.try_get(0)?);
     read_columns(row, position)
         .map_err(|what| ReadError::DataLoss { position, what: format!("the envelope can't be read: {what}") })

@@ -4,6 +4,7 @@
 //! read-only ones reads. What a reader sees below the published head never changes again, so a read bounded
 //! by a head needs no transaction.
 
+mod found;
 mod insert;
 mod memory;
 pub(crate) mod moving;

@@ -63,6 +63,10 @@ impl Source {
         Ok(Self { reader, identity, head, sealed })
     }
 
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     pub(crate) fn identity(&self) -> LogIdentity {
         self.identity
     }

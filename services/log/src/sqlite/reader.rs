@@ -33,7 +33,7 @@ pub(super) use receipt_columns;
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     pool: SqlitePool,
-    page: Arc<str>,
+    pub(super) page: Arc<str>,
     filed: Arc<str>,
 }
 
@@ -226,7 +226,7 @@ pub(crate) fn write_tags(tags: &[Filed]) -> String {
     serde_json::to_string(&pairs).unwrap_or_default()
 }
 
-fn event_of(row: &SqliteRow) -> Result<StoredEvent, ReadError> {
+pub(super) fn event_of(row: &SqliteRow) -> Result<StoredEvent, ReadError> {
     let position = unsigned(row.try_get(0)?);
     read_columns(row, position)
         .map_err(|what| ReadError::DataLoss { position, what: format!("the envelope can't be read: {what}") })

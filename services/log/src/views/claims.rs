@@ -6,14 +6,15 @@ use super::store::Reading;
 use super::{Digest, Entry, postgres, sqlite};
 use crate::append::LogIdentity;
 use crate::engine::Location;
+use crate::moving::Claim;
 
 /// The digest of each of these views, where it stands. Left out is what is not there, is of another log or
 /// epoch, or was written by another version.
-pub(crate) async fn claims(
+pub(crate) async fn claims_of(
     location: &Location,
     identity: LogIdentity,
     views: &[Entry],
-) -> Result<Vec<(&'static str, Digest)>, sqlx::Error> {
+) -> Result<Vec<Claim>, sqlx::Error> {
     let reading = match location {
         Location::Folder(folder) => sqlite::Reading::of(folder, identity).await?.map(Reading::Sqlite),
         Location::Postgres(url) => postgres::Reading::of(url, identity).await?.map(Reading::Postgres),
@@ -23,8 +24,9 @@ pub(crate) async fn claims(
     for view in views {
         let Some(standing) = reading.standing(view.name).await? else { continue };
         if standing.version == view.shape.version {
-            let claim = digest(&mut reading, &view.shape, view.name, standing.position).await?;
-            claims.push((view.name, claim));
+            let Digest { position, rows, sha256 } =
+                digest(&mut reading, &view.shape, view.name, standing.position).await?;
+            claims.push(Claim { view: view.name.to_owned(), position, rows, sha256: hex::encode(sha256) });
         }
     }
     Ok(claims)

@@ -20,6 +20,7 @@ mod postgres;
 mod projection;
 mod read;
 mod rebuild;
+mod replay;
 mod resource;
 mod row;
 mod run;
@@ -36,10 +37,12 @@ use tokio::sync::{mpsc, watch};
 
 pub use catalogue::Entry;
 pub use cells::{Cells, Recall};
-pub(crate) use claims::claims;
+pub(crate) use claims::claims_of;
+
 pub use digest::Digest;
 pub use read::{Snapshot, ViewError, Wanted};
 pub use rebuild::Rebuilt;
+pub use replay::{Replay, Replayed};
 pub use resource::{ALWAYS, Of, Resource, STATE, Stated};
 pub use row::{Cell, Column, Found, Poison, Record, Row};
 

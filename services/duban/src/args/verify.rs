@@ -1,0 +1,44 @@
+//! 核验: what to verify, against what, trusting whom.
+
+use std::path::PathBuf;
+
+use super::serve::LogArgs;
+
+// No doc comment here: it would become the command's own.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct VerifyArgs {
+    // Where the log is, unless an export is verified.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    /// The folder of an export, instead of a log in use
+    #[arg(long, value_name = "DIR", conflicts_with = "log")]
+    pub(crate) export: Option<PathBuf>,
+    /// The folder of the audit trees, or of one tree [default: `tree` in the folder of the log or of the export]
+    #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
+    pub(crate) tree: Option<PathBuf>,
+    /// Verify the SM3 tree (国密) instead of the SHA-256 one
+    #[arg(long)]
+    pub(crate) sm3: bool,
+    /// A key that the log signs with, as you were given it, or a file of such keys [default: those that lie beside
+    /// the tree, which prove nothing against whoever could write there]
+    #[arg(long, env = "DUBAN_KEY", value_name = "VKEY|FILE")]
+    pub(crate) key: Vec<String>,
+    /// The signed checkpoint to verify against [default: the one in the tree's folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// A checkpoint that you have kept since earlier; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kept: Vec<PathBuf>,
+    /// The key of a witness, or a file of such keys; may be given several times
+    #[arg(long, value_name = "VKEY|FILE")]
+    pub(crate) witness: Vec<String>,
+    /// How many of these witnesses must have cosigned the checkpoint
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) quorum: usize,
+    /// Leave out the views by replay
+    #[arg(long)]
+    pub(crate) no_views: bool,
+    /// The file to write the report to, as JSON; a text for people is written beside it, with the ending .txt
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+}

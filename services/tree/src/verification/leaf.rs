@@ -1,0 +1,46 @@
+//! What differs between two leaves, field by field.
+
+use duban_merkle::Leaf;
+
+/// The fields in which a leaf of the log differs from what the tree has in its place; none if that is no leaf.
+pub(super) fn differing(log: &[u8], tree: &[u8]) -> Vec<&'static str> {
+    let (Ok(log), Ok(tree)) = (Leaf::decode(log), Leaf::decode(tree)) else { return Vec::new() };
+    // Taken apart, so that a new field doesn't compile until it is compared.
+    let Leaf {
+        actor,
+        agency,
+        body,
+        causation,
+        command,
+        correlation,
+        effective_on,
+        id,
+        leaf,
+        position,
+        recorded_at,
+        request_id,
+        role,
+        tags,
+        trace_id,
+        event_type,
+    } = &tree;
+    let fields = [
+        ("actor", *actor == log.actor),
+        ("agency", *agency == log.agency),
+        ("body", *body == log.body),
+        ("causation", *causation == log.causation),
+        ("command", *command == log.command),
+        ("correlation", *correlation == log.correlation),
+        ("effective_on", *effective_on == log.effective_on),
+        ("id", *id == log.id),
+        ("leaf", *leaf == log.leaf),
+        ("position", *position == log.position),
+        ("recorded_at", *recorded_at == log.recorded_at),
+        ("request_id", *request_id == log.request_id),
+        ("role", *role == log.role),
+        ("tags", *tags == log.tags),
+        ("trace_id", *trace_id == log.trace_id),
+        ("type", *event_type == log.event_type),
+    ];
+    fields.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
+}

@@ -1,0 +1,372 @@
+//! The way through the events: places, times, chains, leaves, the tree's root wherever one was signed.
+
+use duban_domain::event::{Event, schemas, type_of};
+use duban_domain::log::LogEvent;
+use duban_domain::{Position, Timestamp};
+use duban_log::archive::{Stretch, Unreadable};
+use duban_log::{LogIdentity, StoredEvent};
+use duban_merkle::{Algorithm, Frontier, Hash, TreeHead};
+
+use super::commands::{Books, Command};
+use super::entries::{BadTile, Entries};
+use super::finding::{Fault, Finding, Findings};
+use super::leaf::differing;
+use super::tags::Tags;
+use super::trust::{Life, Mark, Outcome};
+
+/// All that is remembered on the way.
+pub(super) struct Walk {
+    algorithm: Algorithm,
+    /// The position that comes next.
+    next: Position,
+    recorded_at: Timestamp,
+    tags: Tags,
+    /// The tree of the log's own events; none behind a hole.
+    log: Option<Frontier>,
+    /// The tree of the folder's own leaves, from the first on that is not the log's.
+    copy: Option<Frontier>,
+    entries: Option<Entries>,
+    /// Whether the folder's tiles can still be compared.
+    tiles: bool,
+    /// By size.
+    marks: Vec<Mark>,
+    marked: usize,
+    /// The largest size at which a signed root was the log's.
+    same_until: u64,
+    /// Where findings begin that the next signed root may turn.
+    unsettled: usize,
+    /// Places without an event that can be read: from, to.
+    holes: Vec<(Position, Position)>,
+    command: Option<Command>,
+    pub(super) books: Books,
+    pub(super) lives: Vec<Life>,
+    pub(super) findings: Findings,
+    pub(super) events: u64,
+    pub(super) unknown_types: u64,
+    pub(super) compared: u64,
+}
+
+impl Walk {
+    pub(super) fn new(
+        algorithm: Algorithm,
+        key: &[u8; 32],
+        head: Position,
+        entries: Option<Entries>,
+        mut marks: Vec<Mark>,
+    ) -> Self {
+        marks.sort_by_key(|mark| mark.head.size);
+        let mut walk = Self {
+            algorithm,
+            next: 1,
+            recorded_at: Timestamp::MIN,
+            tags: Tags::new(key),
+            log: Some(Frontier::new(algorithm)),
+            copy: None,
+            tiles: entries.is_some(),
+            entries,
+            marks,
+            marked: 0,
+            same_until: 0,
+            unsettled: 0,
+            holes: Vec::new(),
+            command: None,
+            books: Books::new(key, head),
+            lives: Vec::new(),
+            findings: Findings::default(),
+            events: 0,
+            unknown_types: 0,
+            compared: 0,
+        };
+        walk.mark();
+        walk
+    }
+
+    /// How many tags there are.
+    pub(super) fn tags(&self) -> u64 {
+        self.tags.len()
+    }
+
+    /// Takes the next stretch of the log.
+    pub(super) fn take(&mut self, stretch: &Stretch) {
+        if let Some(Unreadable { what, .. }) = &stretch.file {
+            self.findings.of(Fault::Unreadable { what: what.clone() });
+        }
+        for found in &stretch.events {
+            match found {
+                Ok(event) => self.event(event),
+                Err(Unreadable { position, what }) => {
+                    let position = position.unwrap_or(self.next).max(self.next);
+                    self.missing(position - 1);
+                    self.findings.at(position, Fault::Unreadable { what: what.clone() });
+                    self.hole(position);
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: &StoredEvent) {
+        if event.position < self.next {
+            self.findings.at(event.position, Fault::Misplaced { expected: self.next });
+            return;
+        }
+        self.missing(event.position - 1);
+        self.events += 1;
+        self.order(event);
+        self.chains(event);
+        self.body(event);
+        match event.leaf_bytes(self.algorithm) {
+            Ok(leaf) => self.leaf(event.position, Some(&leaf)),
+            Err(error) => {
+                self.findings.at(event.position, Fault::Envelope { what: error.to_string() });
+                self.leaf(event.position, None);
+            }
+        }
+        self.command(event);
+    }
+
+    /// Nothing lies at the places up to this one.
+    fn missing(&mut self, last: Position) {
+        if self.next <= last {
+            self.findings.at(self.next, Fault::Missing { to: last });
+            self.up_to(last);
+        }
+    }
+
+    /// Goes on to after this place without events.
+    fn up_to(&mut self, last: Position) {
+        if self.next > last {
+            return;
+        }
+        self.holes.push((self.next, last));
+        // Only as far as the folder has leaves: a place can be anywhere.
+        let end = last.min(self.entries.as_ref().map_or(0, Entries::size));
+        while self.next <= end {
+            self.leaf(self.next, None);
+        }
+        self.log = None;
+        self.tiles = false;
+        self.next = last + 1;
+        self.mark();
+    }
+
+    /// An event lies here that can't be read.
+    fn hole(&mut self, position: Position) {
+        self.holes.push((position, position));
+        self.leaf(position, None);
+    }
+
+    /// Times never go back.
+    fn order(&mut self, event: &StoredEvent) {
+        if event.recorded_at < self.recorded_at {
+            let fault = Fault::Time { says: event.recorded_at, before: self.recorded_at };
+            self.findings.at(event.position, fault);
+        }
+        self.recorded_at = event.recorded_at;
+    }
+
+    /// Each tag names the last event under it.
+    fn chains(&mut self, event: &StoredEvent) {
+        for filed in &event.tags {
+            let is = self.tags.file(filed.tag.as_str(), event.position);
+            // What is missing may have been filed under it: that it is named is all that is left of it.
+            let hole = |(from, to): &(Position, Position)| (*from..=*to).contains(&filed.previous);
+            if filed.previous != is && !(filed.previous > is && self.holes.iter().any(hole)) {
+                let tag = filed.tag.as_str().to_owned();
+                self.findings.at(event.position, Fault::Previous { tag, says: filed.previous, is });
+            }
+        }
+    }
+
+    /// The body is of its type. That it can be read as such is seen when views are replayed.
+    fn body(&mut self, event: &StoredEvent) {
+        let known = schemas().contains_key(&event.event_type);
+        if !known {
+            self.unknown_types += 1;
+        } else if type_of(&event.body) != Some(event.event_type.as_str()) {
+            let what = "the body is not of the type that the envelope says".to_owned();
+            self.findings.at(event.position, Fault::Body { what });
+        }
+        if event.event_type.starts_with("log.")
+            && let Ok(recorded) = event.decode()
+            && let Event::Log(LogEvent::EpochOpened { epoch, previous_epoch, .. }) = recorded.event
+        {
+            let last = Some(event.position - 1);
+            match self.lives.last_mut() {
+                Some(life) => life.last = last,
+                None => self.lives.push(Life { epoch: previous_epoch, last }),
+            }
+            self.lives.push(Life { epoch, last: None });
+        }
+    }
+
+    /// Appends the log's leaf, if there is one, and compares it with the folder's.
+    fn leaf(&mut self, position: Position, leaf: Option<&[u8]>) {
+        let hash = leaf.map(|leaf| self.algorithm.leaf(leaf));
+        self.compare(position, leaf, hash);
+        match (&mut self.log, hash) {
+            (Some(log), Some(hash)) if self.tiles => {
+                let mut bad = Vec::new();
+                if let Some(entries) = &mut self.entries {
+                    log.append_noting(hash, |node, hash| bad.extend(entries.node(node, hash)));
+                }
+                self.bad_tiles(bad);
+            }
+            (Some(log), Some(hash)) => log.append(hash),
+            (log, _) => {
+                *log = None;
+                self.tiles = false;
+            }
+        }
+        self.next = position + 1;
+        if self.tiles && self.entries.as_ref().is_some_and(|entries| entries.size() == position) {
+            let bad = self.entries.as_mut().map(Entries::edge).unwrap_or_default();
+            self.bad_tiles(bad);
+            self.tiles = false;
+        }
+        self.mark();
+    }
+
+    fn bad_tiles(&mut self, bad: Vec<(u64, BadTile)>) {
+        for (index, BadTile { path, what }) in bad {
+            self.findings.at(index + 1, Fault::Tile { path, what });
+        }
+    }
+
+    fn compare(&mut self, position: Position, leaf: Option<&[u8]>, hash: Option<Hash>) {
+        let Some(entries) = &mut self.entries else { return };
+        let entry = match entries.leaf(position - 1) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return,
+            Err(BadTile { path, what }) => {
+                self.findings.at(position, Fault::Tile { path, what });
+                return;
+            }
+        };
+        self.compared += 1;
+        if leaf == Some(entry) {
+            if let Some(hash) = hash {
+                self.copy
+                    .iter_mut()
+                    .filter(|copy| copy.size() + 1 == position)
+                    .for_each(|copy| copy.append(hash));
+            }
+            return;
+        }
+        // From here on the two trees part: the folder's goes on by itself, until a signed root tells who is right.
+        let before = self.log.clone().filter(|log| log.size() + 1 == position);
+        if let Some(copy) = self.copy.as_mut().filter(|copy| copy.size() + 1 == position) {
+            copy.append(self.algorithm.leaf(entry));
+        } else {
+            self.copy = before.map(|mut copy| {
+                copy.append(self.algorithm.leaf(entry));
+                copy
+            });
+        }
+        self.tiles = false;
+        if let Some(leaf) = leaf {
+            let fields = differing(leaf, entry);
+            self.findings.at(position, Fault::Changed { fields });
+        }
+    }
+
+    /// Compares the roots that were signed at the size that was reached.
+    fn mark(&mut self) {
+        let size = self.next - 1;
+        while let Some(mark) = self.marks.get_mut(self.marked).filter(|mark| mark.head.size <= size) {
+            self.marked += 1;
+            if !mark.is_compared() || mark.head.size < size {
+                continue;
+            }
+            let TreeHead { root: signed, .. } = mark.head;
+            let log = self.log.as_ref().map(Frontier::root);
+            let copy = self.copy.as_ref().filter(|copy| copy.size() == size).map(Frontier::root);
+            mark.checked.copy_same = copy.map(|copy| copy == signed);
+            mark.checked.outcome = match log {
+                Some(found) if found == signed => Outcome::Same,
+                Some(found) => Outcome::Other { found },
+                None => Outcome::Unknown,
+            };
+            if log == Some(signed) {
+                self.same_until = size;
+                // What differed since was changed in the folder, not in the log.
+                self.findings.kept[self.unsettled..].iter_mut().for_each(turn);
+                self.copy = None;
+            }
+            self.unsettled = self.findings.kept.len();
+        }
+    }
+
+    fn command(&mut self, event: &StoredEvent) {
+        if self.command.as_mut().is_some_and(|command| command.goes_on(event)) {
+            return;
+        }
+        let begun = Command::begun(event);
+        if let Some(ended) = self.command.replace(begun) {
+            self.books.command(&ended);
+        }
+    }
+
+    /// After the last stretch: the log should have `head` events, as `claim` says. Its tree, if it has no hole.
+    pub(super) fn end(&mut self, identity: LogIdentity, claim: &str, head: Position) -> Option<TreeHead> {
+        if let Some(ended) = self.command.take() {
+            self.books.command(&ended);
+        }
+        let found = self.next - 1;
+        if found < head {
+            self.findings.of(Fault::End { claim: claim.to_owned(), claimed: head, found });
+        }
+        if self.lives.is_empty() {
+            self.lives.push(Life { epoch: identity.epoch, last: None });
+        }
+        self.settle(found);
+        self.log.as_ref().map(Frontier::head)
+    }
+
+    /// Tells what became of the checkpoints.
+    fn settle(&mut self, found: Position) {
+        for mark in &mut self.marks {
+            let checkpoint = mark.checked.name.clone();
+            if let Some(what) = mark.refused.take() {
+                self.findings.of(Fault::Checkpoint { checkpoint, what });
+                continue;
+            }
+            if !mark.is_compared() {
+                continue;
+            }
+            let life = mark.epoch.map(|epoch| self.lives.iter().find(|life| life.epoch == epoch));
+            let found = match life {
+                Some(None) => {
+                    mark.checked.outcome = Outcome::Refused;
+                    let what = "the log has never been in the epoch that it is of".to_owned();
+                    self.findings.of(Fault::Checkpoint { checkpoint, what });
+                    continue;
+                }
+                Some(Some(Life { last: Some(last), .. })) => found.min(*last),
+                Some(Some(Life { last: None, .. })) | None => found,
+            };
+            let size = mark.head.size;
+            if size > found {
+                mark.checked.outcome = Outcome::Beyond;
+                self.findings.of(Fault::End { claim: checkpoint, claimed: size, found });
+            } else if let Outcome::Other { found } = mark.checked.outcome {
+                let (signed, same_until) = (mark.head.root, self.same_until.min(size));
+                self.findings.of(Fault::Root { checkpoint, size, signed, found, same_until });
+            }
+        }
+        if let Some(size) = self.entries.as_ref().map(Entries::size).filter(|size| *size > found) {
+            self.findings.of(Fault::End { claim: "the tree".to_owned(), claimed: size, found });
+        }
+    }
+
+    /// The checkpoints, by size.
+    pub(super) fn marks(&mut self) -> Vec<Mark> {
+        std::mem::take(&mut self.marks)
+    }
+}
+
+/// The log's event is what was signed: what differs from it was changed in the folder.
+fn turn(finding: &mut Finding) {
+    if let Fault::Changed { fields } = &mut finding.fault {
+        finding.fault = Fault::Entry { fields: std::mem::take(fields) };
+    }
+}
