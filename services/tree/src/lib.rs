@@ -33,6 +33,7 @@ mod publisher;
 pub mod signer;
 pub mod store;
 pub mod verification;
+pub mod witness;
 
 #[cfg(test)]
 mod testing;
