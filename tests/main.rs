@@ -28,3 +28,4 @@ mod support;
 mod telemetry;
 mod tour;
 mod two_clocks;
+mod verifying;

@@ -146,7 +146,9 @@ pub async fn verify(
         (Some(_), _) => unreplayed(&replayed),
     });
     let Findings { kept: mut findings, more: further_findings } = std::mem::take(&mut walk.findings);
-    findings.sort_by_key(|finding| finding.position.unwrap_or(Position::MAX));
+    // Of one position that comes first which tells what was changed.
+    let told = |fault: &Fault| !matches!(fault, Fault::Changed { .. });
+    findings.sort_by_key(|finding| (finding.position.unwrap_or(Position::MAX), told(&finding.fault)));
     Ok(Report {
         log: identity.log,
         epoch: identity.epoch,

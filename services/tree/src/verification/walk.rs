@@ -5,7 +5,7 @@ use duban_domain::log::LogEvent;
 use duban_domain::{Position, Timestamp};
 use duban_log::archive::{Stretch, Unreadable};
 use duban_log::{LogIdentity, StoredEvent};
-use duban_merkle::{Algorithm, Frontier, Hash, TreeHead};
+use duban_merkle::{Algorithm, Frontier, Hash, Leaf, TreeHead};
 
 use super::commands::{Books, Command};
 use super::entries::{BadTile, Entries};
@@ -114,13 +114,7 @@ impl Walk {
         self.order(event);
         self.chains(event);
         self.body(event);
-        match event.leaf_bytes(self.algorithm) {
-            Ok(leaf) => self.leaf(event.position, Some(&leaf)),
-            Err(error) => {
-                self.findings.at(event.position, Fault::Envelope { what: error.to_string() });
-                self.leaf(event.position, None);
-            }
-        }
+        self.leaf(event.position, Some(event));
         self.command(event);
     }
 
@@ -199,10 +193,19 @@ impl Walk {
         }
     }
 
-    /// Appends the log's leaf, if there is one, and compares it with the folder's.
-    fn leaf(&mut self, position: Position, leaf: Option<&[u8]>) {
-        let hash = leaf.map(|leaf| self.algorithm.leaf(leaf));
-        self.compare(position, leaf, hash);
+    /// Appends the leaf of the log's event, if there is one, and compares it with the folder's.
+    fn leaf(&mut self, position: Position, event: Option<&StoredEvent>) {
+        let leaf = event.map(|event| event.leaf(self.algorithm));
+        let bytes = match leaf.as_ref().map(Leaf::encode) {
+            Some(Ok(bytes)) => Some(bytes),
+            Some(Err(error)) => {
+                self.findings.at(position, Fault::Envelope { what: error.to_string() });
+                None
+            }
+            None => None,
+        };
+        let hash = bytes.as_deref().map(|leaf| self.algorithm.leaf(leaf));
+        self.compare(position, leaf.as_ref(), bytes.as_deref(), hash);
         match (&mut self.log, hash) {
             (Some(log), Some(hash)) if self.tiles => {
                 let mut bad = Vec::new();
@@ -232,7 +235,7 @@ impl Walk {
         }
     }
 
-    fn compare(&mut self, position: Position, leaf: Option<&[u8]>, hash: Option<Hash>) {
+    fn compare(&mut self, position: Position, leaf: Option<&Leaf>, bytes: Option<&[u8]>, hash: Option<Hash>) {
         let Some(entries) = &mut self.entries else { return };
         let entry = match entries.leaf(position - 1) {
             Ok(Some(entry)) => entry,
@@ -243,7 +246,7 @@ impl Walk {
             }
         };
         self.compared += 1;
-        if leaf == Some(entry) {
+        if bytes == Some(entry) {
             if let Some(hash) = hash {
                 self.copy
                     .iter_mut()

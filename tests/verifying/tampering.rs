@@ -1,0 +1,229 @@
+//! What lies in the tables, the tree or the export was changed: the first position that is wrong is named, and what
+//! is wrong with it.
+
+use serde_json::{Value, json};
+
+use super::scene::{Case, EARLIER, LAST, intruder};
+
+/// A fault of the event at a position, and the fields that differ.
+#[track_caller]
+fn changed(finding: &Value, position: u64, fields: &[&str]) {
+    assert_eq!(
+        (&finding["position"], &finding["fault"], &finding["fields"]),
+        (&position.into(), &"changed".into(), &json!(fields)),
+        "{finding}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_byte_of_a_body() {
+    let case = Case::new().await;
+    case.tamper(
+        "UPDATE events SET body = CAST(substr(body, 1, length(body) - 3) || '?' || substr(body, -2) AS BLOB)
+         WHERE position = 100",
+    )
+    .await;
+    let verified = case.verify(&[]);
+    changed(&verified.first(), 100, &["body"]);
+    assert!(verified.said().contains("position 100: the body is not what was committed to"));
+    // Without the folder of the tree only the sizes around it can be told.
+    let verified = case.verify(&["--no-views", "--kept", &case.keep(&case.earlier)]);
+    let roots = verified.of("root");
+    assert_eq!((&roots[0]["size"], &roots[0]["same_until"]), (&EARLIER.into(), &0.into()));
+    let outcome = &verified.wrong()["checkpoints"][0];
+    assert_eq!(outcome["copy_same"], true, "the tree's own leaves are what was signed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_of_an_envelope() {
+    for (sql, field) in [
+        ("actor = 'somebody-else'", "actor"),
+        ("effective_on = '2020-01-01'", "effective_on"),
+        ("nonce = randomblob(32)", "body"),
+        ("type = 'task.archived.v1'", "type"),
+        ("agency = 'agencies/other'", "agency"),
+        ("trace_id = '0af7651916cd43dd8448eb211c80319c'", "trace_id"),
+        ("id = randomblob(16)", "id"),
+        ("fingerprint = randomblob(32)", "command"),
+    ] {
+        let case = Case::new().await;
+        case.tamper(&format!("UPDATE events SET {sql} WHERE position = 57")).await;
+        let findings = case.verify(&["--no-views"]).of("changed");
+        let fields = findings[0]["fields"].as_array().expect("fields");
+        assert!(findings[0]["position"] == 57 && fields.contains(&field.into()), "{findings:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_that_no_log_writes() {
+    let case = Case::new().await;
+    case.tamper("UPDATE events SET id = x'00' WHERE position = 57").await;
+    let first = case.verify(&[]).first();
+    assert_eq!((&first["position"], &first["fault"]), (&57.into(), &"unreadable".into()));
+    case.tamper("UPDATE events SET id = randomblob(16), trace_id = 'x' WHERE position = 57").await;
+    assert_eq!(case.verify(&[]).of("envelope")[0]["position"], 57);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag() {
+    let case = Case::new().await;
+    case.tamper("UPDATE events SET tags = replace(tags, ':', ':a') WHERE position = 60").await;
+    changed(&case.verify(&[]).first(), 60, &["tags"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_gone_from_the_middle() {
+    let case = Case::new().await;
+    case.tamper("DELETE FROM events WHERE position = 100").await;
+    let verified = case.verify(&[]);
+    assert_eq!((&verified.first()["position"], &verified.first()["fault"]), (&100.into(), &"missing".into()));
+    assert!(verified.said().contains("position 100: the event is missing"));
+    assert!(case.text(&["--lang", "zh"]).contains("第100号：事件缺失"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tail_is_cut() {
+    let case = Case::new().await;
+    case.tamper("DELETE FROM events WHERE position > 240").await;
+    let ends = case.verify(&["--kept", &case.keep(&case.earlier)]).of("end");
+    for claimed in [EARLIER, LAST] {
+        let both = |end: &&Value| end["claimed"] == claimed && end["found"] == 240;
+        assert!(ends.iter().any(|end| both(&end)), "{claimed}: {ends:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_events_are_swapped() {
+    let case = Case::new().await;
+    case.tamper(
+        "UPDATE events SET position = 100000 WHERE position = 70;
+         UPDATE events SET position = 70 WHERE position = 71;
+         UPDATE events SET position = 71 WHERE position = 100000",
+    )
+    .await;
+    let found = case.verify(&["--no-views"]).of("changed");
+    for (finding, position) in found.iter().zip([70, 71]) {
+        let fields = finding["fields"].as_array().expect("fields");
+        assert!(finding["position"] == position && fields.contains(&"id".into()), "{found:?}");
+    }
+    assert_eq!(found.len(), 2);
+}
+
+/// The tree is built and signed anew, so that only the chains tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_previous_position_of_a_tag_lies() {
+    let case = Case::new().await;
+    let mut file = intruder(&case.folder().join("log.db")).await;
+    let sql = "SELECT position FROM events WHERE position > 100 AND tags NOT LIKE '%,0]%' ORDER BY position LIMIT 1";
+    let position: i64 = sqlx::query_scalar(sql).fetch_one(&mut file).await.expect("an event");
+    sqlx::Connection::close(file).await.expect("closed");
+    case.tamper(&format!(
+        "UPDATE events SET tags = json_set(tags, '$[0][1]', (tags ->> '$[0][1]') - 1) WHERE position = {position}"
+    ))
+    .await;
+    changed(&case.verify(&[]).of("changed")[0], position.cast_unsigned(), &["tags"]);
+    case.sign_anew().await;
+    let first = case.verify(&[]).first();
+    assert_eq!((&first["position"], &first["fault"]), (&position.into(), &"previous".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_are_altered() {
+    let first = "(SELECT min(request_id) FROM receipts WHERE last_position > 100 AND last_position >= first_position)";
+    let one = format!("WHERE request_id = {first}");
+    for (sql, fault) in [
+        (format!("UPDATE receipts SET fingerprint = randomblob(32) {one}"), "receipt"),
+        (format!("UPDATE receipts SET recorded_at = recorded_at + 1 {one}"), "receipt"),
+        (format!("UPDATE receipts SET last_position = last_position + 1 {one}"), "receipt"),
+        (format!("UPDATE receipts SET principal = 'somebody-else' {one}"), "no_receipt"),
+        (format!("DELETE FROM receipts {one}"), "no_receipt"),
+        (
+            "INSERT INTO receipts SELECT randomblob(16), principal, fingerprint, first_position, last_position,
+             recorded_at FROM receipts LIMIT 1"
+                .to_owned(),
+            "receipt",
+        ),
+    ] {
+        let case = Case::new().await;
+        case.tamper(&sql).await;
+        let found = case.verify(&["--no-views"]).of(fault);
+        assert!(found[0]["position"].is_u64() && found[0]["request_id"].is_string(), "{sql}: {found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_of_a_view_is_changed() {
+    let case = Case::new().await;
+    let mut file = intruder(&case.folder().join("views.db")).await;
+    let sql = "UPDATE responsibility SET valid_from = '2001-01-01' WHERE number = (SELECT max(number) FROM responsibility)";
+    let done = sqlx::query(sql).execute(&mut file).await.expect("it is done");
+    assert_eq!(done.rows_affected(), 1);
+    sqlx::Connection::close(file).await.expect("closed");
+    let verified = case.verify(&[]);
+    let found = verified.of("view");
+    assert_eq!((found.len(), &found[0]["view"]), (1, &"responsibility".into()));
+    assert_ne!(found[0]["claimed"], found[0]["replayed"]);
+    case.sound(&["--no-views"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_copy_in_the_tree_is_changed_and_not_the_log() {
+    let case = Case::new().await;
+    let bundle = case.tree().join(format!("tile/entries/000.p/{LAST}"));
+    let bytes = std::fs::read(&bundle).expect("a bundle");
+    let text = String::from_utf8_lossy(&bytes[2..]).find("supervisor").expect("a role") + 2;
+    let mut other = bytes.clone();
+    other[text] = b'S';
+    std::fs::write(&bundle, &other).expect("written");
+    let first = case.verify(&[]).first();
+    assert_eq!(first["fault"], "entry", "{first}");
+    std::fs::write(&bundle, &bytes).expect("written");
+    let tile = case.tree().join(format!("tile/0/000.p/{LAST}"));
+    let mut hashes = std::fs::read(&tile).expect("a tile");
+    hashes[32 * 77] ^= 1;
+    std::fs::write(&tile, &hashes).expect("written");
+    let first = case.verify(&[]).first();
+    assert_eq!((&first["position"], &first["fault"]), (&78.into(), &"tile".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_changed() {
+    let case = Case::new().await;
+    let export = case.export();
+    let file = export.path().join("events/000000000001.jsonl");
+    let lines = std::fs::read_to_string(&file).expect("lines");
+    let lines: Vec<&str> = lines.lines().collect();
+    let write = |lines: &[&str]| std::fs::write(&file, lines.join("\n") + "\n").expect("written");
+
+    let body = lines[99].replacen("\\\"context\\\"", "\\\"Context\\\"", 1);
+    assert_ne!(body, lines[99]);
+    write(&[&lines[..99], &[&body], &lines[100..]].concat());
+    let verified = case.verify_export(export.path(), &[]);
+    changed(&verified.first(), 100, &["body"]);
+    assert!(verified.of("unreadable")[0]["what"].as_str().expect("what").contains("SHA256SUMS"));
+
+    write(&[&lines[..99], &["no line"], &lines[100..]].concat());
+    let first = case.verify_export(export.path(), &["--no-views"]).first();
+    assert_eq!((&first["position"], &first["fault"]), (&100.into(), &"unreadable".into()));
+
+    write(&[&lines[..99], &lines[100..]].concat());
+    let first = case.verify_export(export.path(), &["--no-views"]).first();
+    assert_eq!((&first["position"], &first["fault"]), (&100.into(), &"missing".into()));
+
+    write(&[&lines[..99], &[lines[100], lines[99]], &lines[101..]].concat());
+    let first = case.verify_export(export.path(), &["--no-views"]).first();
+    assert_eq!((&first["position"], &first["fault"]), (&100.into(), &"missing".into()));
+
+    write(&lines[..240]);
+    let ends = case.verify_export(export.path(), &["--no-views"]).of("end");
+    assert!(ends.iter().any(|end| end["claimed"] == LAST && end["found"] == 240), "{ends:?}");
+
+    write(&lines);
+    let manifest = export.path().join("export.json");
+    let said = std::fs::read_to_string(&manifest).expect("a manifest");
+    let json: Value = serde_json::from_str(&said).expect("JSON");
+    let claimed = json["views"][0]["sha256"].as_str().expect("a digest").to_owned();
+    std::fs::write(&manifest, said.replace(&claimed, &"0".repeat(64))).expect("written");
+    let found = case.verify_export(export.path(), &[]).of("view");
+    assert_eq!(found[0]["view"], json["views"][0]["view"]);
+}
