@@ -164,3 +164,41 @@ pub(crate) fn list(
         Ok((page?, filter?))
     })
 }
+
+/// The tree and the position that ProveInclusion asks about.
+pub(crate) fn inclusion(request: pb::ProveInclusionRequest) -> Result<(String, Position), Error> {
+    let pb::ProveInclusionRequest { origin, position } = request;
+    Fields::read(|f| f.check(position > 0, "position", "is required, from 1 on").map(|()| (origin, position)))
+}
+
+/// The tree and the sizes that ProveConsistency asks about.
+pub(crate) fn consistency(
+    request: pb::ProveConsistencyRequest,
+) -> Result<(String, Position, Option<Position>), Error> {
+    let pb::ProveConsistencyRequest { origin, from_size, to_size } = request;
+    Fields::read(|f| {
+        let from = f.check(from_size > 0, "from_size", "is required, from 1 on");
+        let grown = to_size.is_none_or(|to_size| to_size >= from_size);
+        let to = f.check(grown, "to_size", "is at least from_size");
+        from.and(to).map(|()| (origin, from_size, to_size))
+    })
+}
+
+/// What ProveHistory asks for.
+#[derive(Debug)]
+pub(crate) struct History {
+    pub(crate) origin: String,
+    pub(crate) named: Named,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) after: Position,
+    pub(crate) up_to: Option<Position>,
+}
+
+pub(crate) fn history(request: pb::ProveHistoryRequest) -> Result<History, Error> {
+    let pb::ProveHistoryRequest { origin, name, after, up_to } = request;
+    Fields::read(|f| {
+        let (named, tags) =
+            f.one("name", name, |name| Ok::<_, &'static str>((Named::parse(name)?, subject(name)?)))?;
+        Ok(History { origin, named, tags, after, up_to })
+    })
+}

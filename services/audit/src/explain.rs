@@ -36,6 +36,12 @@ pub(crate) async fn explain(log: &Log, named: &Named, as_of: AsOf) -> Result<pb:
     })
 }
 
+/// Whether `named` was there at `position`; NOT_FOUND, with its own reason, if not.
+pub(crate) async fn there(log: &Log, named: &Named, position: Position) -> Result<(), Error> {
+    let world = log.fold(&[named.subject()], position).await?;
+    fields(&world, named, duban_domain::time::civil_date(log.now())).map(|_| ())
+}
+
 /// The moment that is meant, answered from the log itself: it has no view to wait for.
 async fn moment(log: &Log, as_of: AsOf) -> Result<Moment, Error> {
     let AsOf { valid_on, known, wanted } = as_of;

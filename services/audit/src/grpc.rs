@@ -19,7 +19,8 @@ use crate::read::{Part, Reading};
 use crate::subscribe::{CHECKPOINT_EVERY, Source, Subscription};
 use crate::types;
 
-type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// The replies of a stream.
+pub(crate) type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The audit service on one log.
 #[derive(Clone)]

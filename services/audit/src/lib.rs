@@ -1,8 +1,9 @@
-//! The audit service (审计): the log read, followed and explained to those who may see all of it. It writes
+//! The audit service (审计): the log read, followed, explained and proven to those who may see all of it. It writes
 //! nothing and has no view of its own: whatever it answers, it answers from the log.
 //!
 //! ```ignore
 //! let door = door!(AuditServiceServer::new(AuditDoor::new(log)));
+//! let door = door!(ProofServiceServer::new(ProofDoor::new(log, Some(trees))));
 //! ```
 //!
 //! # What a subscriber may rely on
@@ -19,6 +20,10 @@
 //!   both sides another start.
 //! - **A filter by agency means its duties too.** Work given to an agency is filed under `duty:`, apart from
 //!   its own life, for the rules' sake; who follows an agency wants both.
+//! - **A proof is checked before it goes out.** It costs microseconds, and a tree that doesn't give the root that was
+//!   signed is said to be damaged here, not by every auditor on its own.
+//! - **History is proven in the trees of the log's epoch alone**: of an epoch that is over, the log may lack the last
+//!   events. Inclusion and consistency are proven in every tree that is kept.
 
 mod cloudevents;
 mod convert;
@@ -26,6 +31,7 @@ mod deliver;
 mod explain;
 mod grpc;
 mod names;
+mod proofs;
 mod read;
 mod recent;
 mod select;
@@ -36,4 +42,5 @@ mod types;
 mod testing;
 
 pub use grpc::AuditDoor;
+pub use proofs::ProofDoor;
 pub use subscribe::CHECKPOINT_EVERY;

@@ -5,6 +5,7 @@
 //! | `GET /livez` | the process runs; nothing about its database, or a restart would be the cure for that |
 //! | `GET /readyz` | 200 if it can answer callers; else 503 and a line for each thing that is in the way |
 //! | `GET /metrics` | what [`metrics`] counts, as OpenMetrics text |
+//! | `GET /checkpoint`, `/tile/…`, `/tile/entries/…` | the audit tree, as [`tiles`] lays it out |
 //! | `POST /rebuild`, `POST /rebuild/{view}` | the process's views built anew beside the live ones, compared and swapped: a JSON array of what `duban rebuild` prints |
 //!
 //! It listens before the log is opened and answers until the log is closed, so that starting and draining can
@@ -18,6 +19,7 @@ mod ask;
 mod metrics;
 mod ready;
 mod rebuild;
+mod tiles;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -32,6 +34,7 @@ use axum::routing::{get, post as posted};
 use duban_log::views::Entry;
 use duban_log::{Log, Views};
 use duban_rpc::{Calls, ServeError};
+use duban_tree::Trees;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -67,6 +70,8 @@ pub(crate) struct Open {
     pub(crate) views: Views,
     /// The views that its services answer from.
     pub(crate) needed: Vec<Entry>,
+    /// The audit trees, if any are kept here.
+    pub(crate) trees: Option<Trees>,
 }
 
 /// An admin port that answers.
@@ -112,6 +117,7 @@ fn routes(office: Asked) -> Router {
         .route("/metrics", get(metrics))
         .route("/rebuild", posted(rebuild::all))
         .route("/rebuild/{view}", posted(rebuild::one))
+        .fallback(get(tiles::get))
         .layer(middleware::from_fn(not_from_a_page))
         .with_state(office)
 }

@@ -18,6 +18,7 @@ mod report;
 mod responsibility;
 mod serve;
 mod task;
+mod tree;
 mod values;
 mod verify;
 

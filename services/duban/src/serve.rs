@@ -47,6 +47,7 @@ async fn serve(args: &ServeArgs, ending: &Ending, printer: &mut Printer) -> Resu
         insecure: args.insecure,
         drain_within: args.drain_within(),
         stage: ending.stage.clone(),
+        trees: args.tree.grounds(&args.log),
         ..Settings::at(args.log.location())
     };
     let Some(started) = ending.told.run_until_cancelled(Box::pin(start(settings))).await else {
@@ -104,7 +105,8 @@ fn folders(seeds: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
 pub(crate) async fn throwaway() -> Result<Throwaway, Failure> {
     let folder =
         tempfile::tempdir().map_err(|error| Failure::other(format!("no temporary folder: {error}")))?;
-    let running = start(Settings::new(folder.path())).await.map_err(cannot_start)?;
+    let running =
+        start(Settings { trees: None, ..Settings::new(folder.path()) }).await.map_err(cannot_start)?;
     let channel = channel(running.address)?;
     let end = Box::pin(async move {
         running.stop();

@@ -15,6 +15,7 @@ use duban_log::{
 };
 use duban_proto::agencies::v1::agency_service_server::AgencyServiceServer;
 use duban_proto::audit::v1::audit_service_server::AuditServiceServer;
+use duban_proto::audit::v1::proof_service_server::ProofServiceServer;
 use duban_proto::reports::v1::cycle_service_server::CycleServiceServer;
 use duban_proto::reports::v1::report_service_server::ReportServiceServer;
 use duban_proto::tasks::v1::assignment_service_server::AssignmentServiceServer;
@@ -23,6 +24,7 @@ use duban_proto::tasks::v1::responsibility_service_server::ResponsibilityService
 use duban_proto::tasks::v1::task_service_server::TaskServiceServer;
 use duban_reports::Health;
 use duban_rpc::{Doors, Options, Quotas, ServeError, Server, door};
+use duban_tree::{Grounds, Trees};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +36,11 @@ use crate::Service;
 use crate::admin::{Admin, Open};
 use crate::away::waited_for;
 use crate::ending::Stage;
+
+/// In the data folder: the audit trees.
+pub(crate) const TREE: &str = "tree";
+/// In the data folder: the keys that sign them, and what they have signed.
+pub(crate) const SIGNER: &str = "signer";
 
 /// What to run, where, on which log.
 #[derive(Clone)]
@@ -58,6 +65,8 @@ pub struct Settings {
     pub ids: Arc<dyn Ids>,
     /// How much may be asked.
     pub quotas: Quotas,
+    /// Where the audit trees are and how they are signed; `None`: none are kept here.
+    pub trees: Option<Grounds>,
 }
 
 impl Settings {
@@ -66,8 +75,13 @@ impl Settings {
         Self::at(Location::Folder(data.into()))
     }
 
-    /// The same on the log at `log`.
+    /// The same on the log at `log`. The audit tree of a log in a folder is in the same folder; of one on Postgres
+    /// none is kept unless that is said.
     pub fn at(log: Location) -> Self {
+        let trees = match &log {
+            Location::Folder(data) => Some(Grounds::new(data.join(TREE), data.join(SIGNER))),
+            Location::Postgres(_) => None,
+        };
         Self {
             services: Service::ALL.to_vec(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -79,6 +93,7 @@ impl Settings {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             quotas: Quotas::default(),
+            trees,
         }
     }
 }
@@ -107,6 +122,8 @@ pub struct Running {
     pub log: Log,
     /// Its views.
     pub views: Views,
+    /// Its audit trees.
+    pub trees: Option<Trees>,
     stop: CancellationToken,
     serving: JoinHandle<Result<(), ServeError>>,
     calendar: Option<duban_reports::Calendar>,
@@ -127,7 +144,7 @@ pub fn views_of(services: &[Service]) -> Vec<Entry> {
 
 /// Starts the services.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
-    let Settings { services, listen, admin, insecure, drain_within, stage, log, clock, ids, quotas } =
+    let Settings { services, listen, admin, insecure, drain_within, stage, log, clock, ids, quotas, trees } =
         settings;
     // Before the log is opened: a process that can't listen should not touch it.
     let mut server = Server::bind(Options { address: listen, insecure, quotas, drain_within }).await?;
@@ -142,10 +159,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Location::Postgres(_) => waited_for(|| Log::open(options.clone())).await?,
     };
     let views = Views::open(&log).await?;
+    let trees = trees.map(|grounds| Trees::start(&log, &grounds));
     let mut doors = Doors::default();
     let mut calendar = None;
     for service in &services {
-        doors = open(*service, doors, &log, &views).await?;
+        doors = open(*service, doors, &log, &views, trees.as_ref()).await?;
         if *service == Service::Reports {
             calendar = Some(duban_reports::Calendar::start(&log, &views).await?);
         }
@@ -156,15 +174,25 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     if let Some(calendar) = &calendar {
         watch_calendar(server.health(), calendar.health());
     }
+    if let Some(trees) = trees.iter().flat_map(Trees::iter).next() {
+        watch_tree(server.health(), trees.status());
+    }
     if let Some(admin) = &admin {
-        admin.opened(Open { log: log.clone(), views: views.clone(), needed: views_of(&services) });
+        let needed = views_of(&services);
+        admin.opened(Open { log: log.clone(), views: views.clone(), needed, trees: trees.clone() });
     }
     let (address, admin_address) = (server.address(), admin.as_ref().map(|admin| admin.address));
     let serving = tokio::spawn(server.serve(doors, stop.clone().cancelled_owned()));
-    Ok(Running { address, admin_address, log, views, stop, serving, calendar, admin, stage })
+    Ok(Running { address, admin_address, log, views, trees, stop, serving, calendar, admin, stage })
 }
 
-async fn open(service: Service, doors: Doors, log: &Log, views: &Views) -> Result<Doors, StorageError> {
+async fn open(
+    service: Service,
+    doors: Doors,
+    log: &Log,
+    views: &Views,
+    trees: Option<&Trees>,
+) -> Result<Doors, StorageError> {
     Ok(match service {
         Service::Agencies => {
             doors.with(door!(AgencyServiceServer::new(duban_agencies::open(log, views).await?)))
@@ -184,7 +212,10 @@ async fn open(service: Service, doors: Doors, log: &Log, views: &Views) -> Resul
                 .with(door!(ReportServiceServer::new(door)))
         }
         Service::Audit => {
-            doors.with(door!(AuditServiceServer::new(duban_audit::AuditDoor::new(log.clone()))))
+            let proofs = duban_audit::ProofDoor::new(log.clone(), trees.cloned());
+            doors
+                .with(door!(AuditServiceServer::new(duban_audit::AuditDoor::new(log.clone()))))
+                .with(door!(ProofServiceServer::new(proofs)))
         }
     })
 }
@@ -249,6 +280,25 @@ fn watch_calendar(health: HealthReporter, mut calendar: watch::Receiver<Health>)
     });
 }
 
+/// Proofs are not served well while the tree doesn't grow; they are again once it does.
+fn watch_tree(health: HealthReporter, mut tree: watch::Receiver<duban_tree::Status>) {
+    let proofs = ProofServiceServer::<duban_audit::ProofDoor>::NAME;
+    tokio::spawn(async move {
+        loop {
+            let now = tree.borrow_and_update().clone();
+            // The server says itself that it drains.
+            if now.state != duban_tree::State::Closed {
+                let status =
+                    if now.is_healthy() { ServingStatus::Serving } else { ServingStatus::NotServing };
+                health.set_service_status(proofs, status).await;
+            }
+            if tree.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
 impl Running {
     /// Asks it to drain and stop, which [`Running::ended`] waits for.
     pub fn stop(&self) {
@@ -257,13 +307,16 @@ impl Running {
 
     /// Waits until it has drained and closed everything.
     pub async fn ended(self) -> Result<(), ServeError> {
-        let Self { stage, serving, calendar, log, views, admin, address: _, admin_address: _, stop: _ } =
-            self;
+        let Self { stage, serving, calendar, log, views, trees, admin, .. } = self;
         stage.is("calls in progress");
         let served = serving.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
         stage.is("the calendar");
         if let Some(calendar) = calendar {
             calendar.stop().await;
+        }
+        stage.is("the audit tree");
+        if let Some(trees) = trees {
+            trees.close().await;
         }
         stage.is("the log");
         log.close().await;

@@ -113,6 +113,11 @@ pub static TABLE: &[Rpc] = &[
     row("/duban.audit.v1.AuditService/Explain", LOG_READERS),
     row("/duban.audit.v1.AuditService/GetEventSchema", LOG_READERS),
     row("/duban.audit.v1.AuditService/ListEventTypes", LOG_READERS),
+    //
+    row("/duban.audit.v1.ProofService/GetCheckpoint", READERS),
+    row("/duban.audit.v1.ProofService/ProveInclusion", READERS),
+    row("/duban.audit.v1.ProofService/ProveConsistency", READERS),
+    row("/duban.audit.v1.ProofService/ProveHistory", LOG_READERS),
 ];
 
 /// Services that anyone may ask without saying who it is: is it up, and what does it speak.
@@ -204,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_auditor_writes_nothing_and_administrators_have_no_business_here() {
-        let reads = ["Get", "List", "Resolve", "Explain", "Read/", "Subscribe/"];
+        let reads = ["Get", "List", "Resolve", "Explain", "Read/", "Subscribe/", "Prove"];
         for rpc in TABLE {
             let method = format!("{}/", rpc.path.rsplit('/').next().unwrap());
             let read = reads.iter().any(|verb| method.starts_with(verb));

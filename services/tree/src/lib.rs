@@ -32,6 +32,7 @@ pub mod proofs;
 mod publisher;
 pub mod signer;
 pub mod store;
+pub mod trees;
 pub mod verification;
 pub mod witness;
 
@@ -42,3 +43,4 @@ pub use keeper::{Options, State, Status, Tree};
 pub use publisher::{Published, Unwitnessed, Witnesses};
 pub use signer::{Signer, SignerError};
 pub use store::{Store, StoreError, TreeId, Writer};
+pub use trees::{Grounds, Trees};

@@ -12,9 +12,6 @@ use crate::builder::{Failed, blocking};
 use crate::signer::{Signer, SignerError};
 use crate::store::{Store, StoreError, TreeId};
 
-/// How long witnesses may take.
-const WITNESSES_WITHIN: Duration = Duration::from_secs(15);
-
 /// A published checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -66,17 +63,17 @@ fn head(note: &Note, id: &TreeId) -> Option<TreeHead> {
     (origin == id.origin).then_some(TreeHead { size: size.parse().ok()?, root: Hash::from_base64(root)? })
 }
 
-/// Signs a root, has it cosigned and publishes it.
+/// Signs a root, has it cosigned, by witnesses who may take so long, and publishes it.
 pub(crate) async fn publish(
     store: &Arc<Store>,
     signer: &Arc<Signer>,
-    witnesses: Option<&Arc<dyn Witnesses>>,
+    witnesses: Option<(&dyn Witnesses, Duration)>,
     head: TreeHead,
 ) -> Result<Note, Failed> {
     let (signing, tiles) = (Arc::clone(signer), Arc::clone(store));
     let mut note = blocking(move || signing.sign(head, |old| tiles.growth(old, head.size))).await??;
-    if let Some(witnesses) = witnesses {
-        let cosigned = tokio::time::timeout(WITNESSES_WITHIN, witnesses.cosign(&note, head, store));
+    if let Some((witnesses, within)) = witnesses {
+        let cosigned = tokio::time::timeout(within, witnesses.cosign(&note, head, store));
         let cosigned = cosigned.await.map_err(|_| Unwitnessed("they don't answer in time".to_owned()))?;
         note = note.with(cosigned?).map_err(|error| Unwitnessed(error.to_string()))?;
     }

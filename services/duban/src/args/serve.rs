@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use duban_log::Location;
 
+use super::tree::TreeArgs;
+
 /// Where the server listens, and clients look for it, unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7350";
 
@@ -100,6 +102,9 @@ pub(crate) struct ServeArgs {
     // Where the log is.
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    // Where its audit tree is.
+    #[command(flatten)]
+    pub(crate) tree: TreeArgs,
     /// Import the seeds, then say where it listens and three things to try
     #[arg(long, env = "DUBAN_DEMO")]
     pub(crate) demo: bool,
