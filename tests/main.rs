@@ -21,6 +21,7 @@ mod invariants;
 mod life;
 mod moving;
 mod operations;
+mod proofs;
 mod rebuild;
 mod retries;
 mod subscribe;

@@ -2,6 +2,7 @@
 
 use duban_proto::agencies::v1::agency_service_client::AgencyServiceClient;
 use duban_proto::audit::v1::audit_service_client::AuditServiceClient;
+use duban_proto::audit::v1::proof_service_client::ProofServiceClient;
 use duban_proto::reports::v1::cycle_service_client::CycleServiceClient;
 use duban_proto::reports::v1::report_service_client::ReportServiceClient;
 use duban_proto::tasks::v1::assignment_service_client::AssignmentServiceClient;
@@ -113,4 +114,5 @@ clients! {
     cycles: CycleServiceClient,
     reports: ReportServiceClient,
     audit: AuditServiceClient,
+    proofs: ProofServiceClient,
 }

@@ -26,6 +26,20 @@ pub async fn get_with(address: SocketAddr, path: &str, headers: &str) -> (u16, S
     (status, body.to_owned())
 }
 
+/// What `GET path` answers: the status, the header lines in lower case, and the bytes.
+pub async fn get_bytes(address: SocketAddr, path: &str) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).await.expect("the admin port is there");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("headers and a body");
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8(answer).expect("headers").to_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, head, body)
+}
+
 /// Waits until it is ready: a view that was just started has yet to find out where it stands.
 pub async fn ready(address: SocketAddr) {
     let until = Instant::now() + PATIENCE;

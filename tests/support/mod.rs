@@ -29,7 +29,7 @@ use tonic::transport::{Channel, Endpoint};
 pub use callers::As;
 pub use commands::*;
 pub use engine::{Engine, Place};
-pub use http::{get, get_with, metrics, ready};
+pub use http::{get, get_bytes, get_with, metrics, ready};
 pub use process::Process;
 pub use raw::{Rpc, rpc, rpcs};
 pub use stuck::stuck;
@@ -49,7 +49,7 @@ pub fn seed() -> PathBuf {
 }
 
 /// How long a test waits for what the server does by itself.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A server and the log it works on.
 pub struct Office {

@@ -13,6 +13,7 @@ mod evidence;
 mod migrate;
 mod moving;
 mod names;
+mod proof;
 mod query;
 mod report;
 mod responsibility;
@@ -32,6 +33,7 @@ pub(crate) use event::{EventCommand, Follow, Listing};
 pub(crate) use evidence::EvidenceArgs;
 pub(crate) use migrate::{MigrateAction, MigrateArgs};
 pub(crate) use moving::{BackupArgs, ExportArgs, LoadArgs, RestoreArgs};
+pub(crate) use proof::ProveCommand;
 pub(crate) use responsibility::{WHO, Who};
 pub use serve::Service;
 pub(crate) use serve::{AdminAddress, DEFAULT_LISTEN, HealthyArgs, LogFormat, RebuildArgs, ServeArgs};
@@ -120,6 +122,11 @@ pub(crate) enum ClientCommand {
     /// 事件: the log itself
     #[command(subcommand)]
     Event(EventCommand),
+    /// 检查点: the newest signed checkpoint of the audit tree
+    Checkpoint(proof::Checkpoint),
+    /// 存证: proofs that the log is what it was, and that what it shows is in it
+    #[command(subcommand)]
+    Prove(ProveCommand),
     /// 溯源: why a resource is as it is, with the events behind each field
     Explain(event::Explain),
     /// 谁负责: who answers for a task
@@ -159,6 +166,8 @@ impl ClientCommand {
             Self::Report(command) => command.ask(),
             Self::Cycle(command) => command.ask(),
             Self::Event(command) => command.ask(),
+            Self::Checkpoint(checkpoint) => checkpoint.ask(),
+            Self::Prove(command) => command.ask(),
             Self::Explain(explain) => Ask::new(event::EXPLAIN, explain),
             Self::Who(who) => Ask::new(responsibility::WHO, who),
             Self::What(what) => Ask::new(responsibility::WHAT, what),

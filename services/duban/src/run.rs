@@ -1,6 +1,7 @@
 //! What was typed, done: one way for every call, one for every paged list, one for the log's streams.
 
 mod events;
+mod proofs;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -105,6 +106,10 @@ impl Session {
                 self.show_event(&event.listing(), printer).await
             }
             ClientCommand::Event(EventCommand::Follow(follow)) => self.follow(follow, printer).await,
+            ClientCommand::Checkpoint(checkpoint) => {
+                self.checkpoint(&checkpoint.ask().map_err(Failure::Usage)?, printer).await
+            }
+            ClientCommand::Prove(command) => self.prove(command, printer).await,
             other => {
                 let ask = other.ask().map_err(Failure::Usage)?;
                 let method = schema::method(&ask.rpc)

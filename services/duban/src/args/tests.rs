@@ -80,6 +80,10 @@ const TYPED: &str = "
     event position 2026-11-22
     event types
     event schema task.started.v1
+    checkpoint --origin example.com/log/epochs/e
+    prove event 7
+    prove consistency --from 3 --to 9
+    prove history tasks/t1 --after 3 --up-to 9
     explain tasks/t1 --on 2023-09-01
     who t1 --on 2023-09-01 --known-at 2023-10-01T00:00:00Z
     what a1
@@ -152,6 +156,8 @@ fn what_cannot_be_meant_is_refused() {
         "who t1 --known-at 2023-10-01 --at-position 3",
         "who t1 --on yesterday",
         "event show 0",
+        "prove event 0",
+        "prove consistency",
         "task register t1 --request-id 7",
         "--as boss task list",
         "assignment correct-boundary 2023-01-01",
@@ -172,4 +178,22 @@ fn serve_runs_what_is_asked_for_and_everything_by_default() {
     assert_eq!(serve(&[]).listen.to_string(), "127.0.0.1:7350");
     assert_eq!(serve(&["tasks", "agencies"]).services(), [Service::Agencies, Service::Tasks]);
     assert_eq!(serve(&["tasks,audit"]).services(), [Service::Tasks, Service::Audit]);
+    let grounds = |words: &[&str]| {
+        let serve = serve(words);
+        serve
+            .tree
+            .grounds(&serve.log)
+            .map(|grounds| (grounds.folder, grounds.signer, grounds.origin, grounds.sm3))
+    };
+    let (tree, signer) = ("d/tree".into(), "d/signer".into());
+    assert_eq!(grounds(&["--data", "d"]), Some((tree, signer, None, false)));
+    let given = &["--data", "d", "--tree", "t", "--signer", "s", "--origin", "example.com/log/", "--sm"];
+    assert_eq!(grounds(given), Some(("t".into(), "s".into(), Some("example.com/log".to_owned()), true)));
+    assert_eq!(grounds(&["--tree", "off"]), None);
+    assert_eq!(grounds(&["--log", "postgres://x"]), None);
+    let on_postgres = grounds(&["--log", "postgres://x", "--data", "d", "--tree", "t"]);
+    assert_eq!(on_postgres, Some(("t".into(), "d/signer".into(), None, false)));
+    for origin in ["a b", "a+b", "a\nb"] {
+        assert!(Cli::try_parse_from(["duban", "serve", "--origin", origin]).is_err(), "{origin}");
+    }
 }

@@ -78,6 +78,16 @@ pub(crate) fn typed<M: Message + Default>(message: &DynamicMessage) -> Result<M,
     message.transcode_to().map_err(|error| Failure::other(format!("a reply can't be read: {error}")))
 }
 
+/// A reply of this RPC as proto JSON, from the generated type.
+pub(crate) fn from_typed<M: Message>(rpc: &str, reply: &M) -> Result<Value, Failure> {
+    let method = method(rpc).ok_or_else(|| Failure::other(format!("there is no RPC {rpc}")))?;
+    let mut message = DynamicMessage::new(method.output());
+    message
+        .transcode_from(reply)
+        .map_err(|error| Failure::other(format!("a reply can't be shown: {error}")))?;
+    to_json(&message)
+}
+
 /// Puts the JSON that an event's body is in place of its bytes; what is no JSON is left as it is.
 fn open_bodies(value: &mut Value) {
     match value {

@@ -215,6 +215,17 @@ const HINTS: &[Hint] = &[
         "the log is not that long: duban event head",
     ),
     (
+        "TREE_NOT_FOUND",
+        "该服务不保存此存证树：不加 --origin，或改问 duban serve --tree 的服务",
+        "no such tree is kept there: leave --origin out, or ask a server that has one (duban serve --tree)",
+    ),
+    ("CHECKPOINT_BEHIND", "检查点尚未跟上，稍后再试", "no checkpoint covers it yet: try again in a moment"),
+    (
+        "TREE_DAMAGED",
+        "存证树已损坏：报告运维人员，用 duban verify 核验",
+        "the audit tree is damaged: tell the operator, and see what duban verify says",
+    ),
+    (
         "OTHER_LOG",
         "位置属于另一份日志或另一纪元：从头开始",
         "the position is of another log or epoch: start over",
