@@ -14,7 +14,8 @@ use duban_tree::{Published, Tree};
 use serde_json::Value;
 use tonic::{Code, Status};
 
-use crate::support::{DUBAN, Office, PATIENCE, Place, context, get_bytes, reason_of};
+use crate::support::http::get_bytes;
+use crate::support::{DUBAN, Office, PATIENCE, Place, context, reason_of};
 
 /// The tree of a running server.
 fn tree(running: &Running) -> Tree {
