@@ -11,6 +11,7 @@ use duban_merkle::{Hash, Note, SignatureLine};
 use crate::builder::{Failed, blocking};
 use crate::signer::{Signer, SignerError};
 use crate::store::{Store, StoreError, TreeId};
+use crate::witness::taken_up;
 
 /// A published checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl Published {
 }
 
 /// What a checkpoint of this tree says.
-fn head(note: &Note, id: &TreeId) -> Option<TreeHead> {
+pub(crate) fn head(note: &Note, id: &TreeId) -> Option<TreeHead> {
     let mut lines = note.text().lines();
     let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
     (origin == id.origin).then_some(TreeHead { size: size.parse().ok()?, root: Hash::from_base64(root)? })
@@ -77,9 +78,12 @@ pub(crate) async fn publish(
         let cosigned = cosigned.await.map_err(|_| Unwitnessed("they don't answer in time".to_owned()))?;
         note = note.with(cosigned?).map_err(|error| Unwitnessed(error.to_string()))?;
     }
-    let (tiles, text) = (Arc::clone(store), note.to_string());
-    blocking(move || tiles.publish(&text)).await??;
-    Ok(note)
+    let tiles = Arc::clone(store);
+    let published = blocking(move || {
+        let note = taken_up(&tiles, note, head.size)?;
+        tiles.publish(&note.to_string()).map(|()| note)
+    });
+    Ok(published.await??)
 }
 
 impl From<Unwitnessed> for Failed {

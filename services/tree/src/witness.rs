@@ -6,8 +6,11 @@
 
 mod ask;
 mod circle;
+mod file;
 mod office;
 
 pub use ask::{AskError, Endpoint, EndpointError};
 pub use circle::{Circle, CircleError, Standing, WITNESSES_MAX};
+pub(crate) use file::taken_up;
+pub use file::{Accepted, FileError, accept, request};
 pub use office::{Known, Office, OfficeError, REQUEST_MAX, Refused, make_key, reply, verifier};
