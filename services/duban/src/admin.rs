@@ -11,9 +11,6 @@
 //! It listens before the log is opened and answers until the log is closed, so that starting and draining can
 //! be seen. Whoever reaches it is believed, as everywhere in this version: it is on loopback unless `--insecure`.
 //! A request with an `Origin` comes from a page in somebody's browser and is refused.
-//!
-//! # Determinations
-//! - **The accept loop is ours**, as that of the services: axum's own bounds neither connections nor headers.
 
 mod ask;
 mod metrics;
@@ -23,7 +20,6 @@ mod tiles;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -35,23 +31,13 @@ use duban_log::views::Entry;
 use duban_log::{Log, Views};
 use duban_rpc::{Calls, ServeError};
 use duban_tree::Trees;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use ask::{get as got, post};
 use metrics::Metrics;
 
-/// The most connections at once; the next waits to be accepted.
-const CONNECTIONS_MAX: usize = 64;
-/// How long a connection may take to send its next request.
-const HEADERS_WITHIN: Duration = Duration::from_secs(30);
-/// How long to wait when the machine has no file descriptor left for another connection.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+use crate::http::accept;
 
 /// What the routes answer from.
 pub(crate) type Asked = Arc<Office>;
@@ -92,7 +78,7 @@ impl Admin {
     ) -> Result<Self, ServeError> {
         let (listener, address) = duban_rpc::listen(address, insecure).await?;
         let office = Arc::new(Office { open: OnceLock::new(), draining, metrics: Metrics::of(calls) });
-        let serving = tokio::spawn(accept(listener, routes(Arc::clone(&office))));
+        let serving = tokio::spawn(accept("admin", listener, routes(Arc::clone(&office))));
         tracing::info!(admin = %address, "the admin port listens");
         Ok(Self { address, office, serving })
     }
@@ -120,38 +106,6 @@ fn routes(office: Asked) -> Router {
         .fallback(get(tiles::get))
         .layer(middleware::from_fn(not_from_a_page))
         .with_state(office)
-}
-
-/// Accepts for ever; the connections end with it.
-async fn accept(listener: TcpListener, routes: Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        while connections.try_join_next().is_some() {}
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let routes = routes.clone();
-                connections.spawn(async move {
-                    connection(stream, routes).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the admin port can't accept a connection");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, routes: Router) {
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).await
-    {
-        tracing::debug!(%error, "a connection to the admin port ended in an error");
-    }
 }
 
 /// A page of any site can make a browser on this machine send requests here.

@@ -22,6 +22,7 @@ mod task;
 mod tree;
 mod values;
 mod verify;
+mod witness;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
@@ -38,6 +39,7 @@ pub(crate) use responsibility::{WHO, Who};
 pub use serve::Service;
 pub(crate) use serve::{AdminAddress, DEFAULT_LISTEN, HealthyArgs, LogFormat, RebuildArgs, ServeArgs};
 pub(crate) use verify::VerifyArgs;
+pub(crate) use witness::{OfficeArgs, WitnessCommand, WitnessServeArgs};
 
 /// What a script needs to know.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 another failure, 2 usage, 3 not found, 4 not allowed, \
@@ -76,6 +78,9 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// 恢复: go on from a backup, in a new epoch
     Restore(RestoreArgs),
+    /// 见证: cosign the checkpoints of another office's log, or carry cosignatures by hand
+    #[command(subcommand)]
+    Witness(WitnessCommand),
     /// Ask a server on this machine whether it is ready: exit code 0 if it is
     Healthy(HealthyArgs),
     /// 佐证: write a file that shows who answered for a task, and how anybody can check it

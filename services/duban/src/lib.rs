@@ -19,6 +19,7 @@ mod evidence;
 mod export;
 mod failure;
 mod healthy;
+mod http;
 mod i18n;
 mod import;
 mod load;
@@ -32,6 +33,7 @@ mod serve;
 pub mod server;
 mod telemetry;
 mod verify;
+mod witness;
 
 pub use args::Service;
 pub use run::main;

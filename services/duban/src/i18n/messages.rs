@@ -74,6 +74,14 @@ messages! {
         "the evidence has {} events, all of them in the checkpoint of size {}, in {}";
     EVIDENCE_KEY: "验证公钥由服务器自报，请从另一渠道核对：{}",
         "the key is the one that the server names, compare it with what you were given: {}";
+    WITNESS_LISTENS: "见证服务在 http://{} ，公钥：{}", "the witness listens on http://{}, its key is {}";
+    WITNESS_REQUESTED: "见证请求已存于 {}：请送交见证人（duban witness sign）",
+        "the request is in {}: carry it to the witness (duban witness sign)";
+    WITNESS_SIGNED: "已为 {} 作见证，存于 {}：请送回（duban witness accept）",
+        "cosigned for {}, in {}: carry it back (duban witness accept)";
+    WITNESS_ACCEPTED: "大小为{}的检查点已附上见证签名", "the published checkpoint of size {} has the cosignature now";
+    WITNESS_KEPT: "大小为{}的检查点的见证签名已存于其旁；若树未增长，下次发布时附上",
+        "the cosignature of the checkpoint of size {} is kept beside it, and goes into it when that is next published unless the tree has grown";
     VERIFYING_EVENTS: "核验事件", "verifying events";
     VERIFYING_RECEIPTS: "核验回执", "verifying receipts";
     VERIFYING_VIEWS: "重放视图", "replaying views";

@@ -1,0 +1,96 @@
+//! 见证: a witness's own commands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use duban_merkle::{KeyName, Verifier};
+
+use super::serve::LogFormat;
+
+/// Where a witness listens, unless told otherwise.
+const DEFAULT_LISTEN: &str = "127.0.0.1:7352";
+
+/// A witness's work.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitnessCommand {
+    /// Run a witness: cosign the checkpoints of logs that have only grown (C2SP tlog-witness)
+    Serve(WitnessServeArgs),
+    /// Show the witness's public key, for the logs and the auditors; with --name, make one if there is none
+    Key {
+        /// The witness's folder
+        #[arg(long, env = "DUBAN_WITNESS", value_name = "DIR", default_value = "./duban-witness")]
+        folder: PathBuf,
+        /// What the key shall be called, best a URL without scheme, as witness.example.gov.cn
+        #[arg(long, value_name = "NAME")]
+        name: Option<KeyName>,
+    },
+    /// On the log's side: write a request to cosign the published checkpoint, to be carried to a witness
+    Request {
+        /// The folder of the tree, or of the trees if there is one tree in it
+        #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
+        tree: PathBuf,
+        /// The size that the witness has cosigned last; 0 if none
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        old_size: u64,
+        /// The file to write
+        #[arg(long, short = 'f', value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// On the witness's side: cosign the checkpoint of a request, and write the cosigned note
+    Sign {
+        /// The request
+        #[arg(value_name = "FILE")]
+        request: PathBuf,
+        /// The file to write
+        #[arg(long, short = 'f', value_name = "FILE")]
+        to: PathBuf,
+        // Which witness, for which logs.
+        #[command(flatten)]
+        office: OfficeArgs,
+    },
+    /// On the log's side: take a cosigned note that was carried back
+    Accept {
+        /// The cosigned note
+        #[arg(value_name = "FILE")]
+        note: PathBuf,
+        /// The folder of the tree, or of the trees if there is one tree in it
+        #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
+        tree: PathBuf,
+        /// The witness's public key
+        #[arg(long, value_name = "VKEY")]
+        witness: Verifier,
+    },
+}
+
+// No doc comments from here on: they would become the commands' own.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct OfficeArgs {
+    /// The witness's folder: its key, and what it has cosigned. Never put it back from a backup
+    #[arg(long, env = "DUBAN_WITNESS", value_name = "DIR", default_value = "./duban-witness")]
+    pub(crate) folder: PathBuf,
+    /// A log to cosign for: its public key, called like its origin, or the origin and the key; may be given several
+    /// times
+    #[arg(long = "log-key", env = "DUBAN_WITNESS_LOGS", value_name = "[ORIGIN=]VKEY", value_delimiter = ',')]
+    pub(crate) logs: Vec<String>,
+    /// A file of logs to cosign for: in TOML, for each a table `log` with its origin and its keys
+    #[arg(long = "log-keys", env = "DUBAN_WITNESS_LOGS_FILE", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct WitnessServeArgs {
+    // Which witness, for which logs.
+    #[command(flatten)]
+    pub(crate) office: OfficeArgs,
+    /// Where to listen
+    #[arg(long, env = "DUBAN_WITNESS_LISTEN", value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
+    pub(crate) listen: SocketAddr,
+    /// Listen beyond loopback although nothing is encrypted. What a witness says is signed, and whom it believes is
+    /// checked by signature: what others learn is which logs it knows
+    #[arg(long, env = "DUBAN_INSECURE")]
+    pub(crate) insecure: bool,
+    /// How to write the witness's own log lines
+    #[arg(long, env = "DUBAN_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
