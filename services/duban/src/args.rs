@@ -39,7 +39,7 @@ pub(crate) use responsibility::{WHO, Who};
 pub use serve::Service;
 pub(crate) use serve::{AdminAddress, DEFAULT_LISTEN, HealthyArgs, LogFormat, RebuildArgs, ServeArgs};
 pub(crate) use verify::VerifyArgs;
-pub(crate) use witness::{OfficeArgs, WitnessCommand, WitnessServeArgs};
+pub(crate) use witness::{CircleArgs, OfficeArgs, WitnessCommand, WitnessServeArgs};
 
 /// What a script needs to know.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 another failure, 2 usage, 3 not found, 4 not allowed, \

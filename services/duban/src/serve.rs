@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use duban_tree::{Grounds, Witnesses};
 use tonic::transport::Endpoint;
 
 use crate::args::{DEFAULT_LISTEN, ImportArgs, LogFormat, ServeArgs};
@@ -15,6 +17,7 @@ use crate::import::{self, Throwaway};
 use crate::output::Printer;
 use crate::server::{Running, Settings, StartError, start};
 use crate::telemetry;
+use crate::witness::circle;
 
 /// How long one command of the demo's import may take.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,7 +50,7 @@ async fn serve(args: &ServeArgs, ending: &Ending, printer: &mut Printer) -> Resu
         insecure: args.insecure,
         drain_within: args.drain_within(),
         stage: ending.stage.clone(),
-        trees: args.tree.grounds(&args.log),
+        trees: grounds(args)?,
         ..Settings::at(args.log.location())
     };
     let Some(started) = ending.told.run_until_cancelled(Box::pin(start(settings))).await else {
@@ -68,6 +71,18 @@ async fn serve(args: &ServeArgs, ending: &Ending, printer: &mut Printer) -> Resu
     running.stop();
     let ended = running.ended().await.map_err(|error| Failure::other(chain(&error)));
     shown.and(ended)
+}
+
+/// Where the trees are, and who witnesses them.
+fn grounds(args: &ServeArgs) -> Result<Option<Grounds>, Failure> {
+    let witnesses = circle(&args.circle)?.map(|circle| Arc::new(circle) as Arc<dyn Witnesses>);
+    match args.tree.grounds(&args.log) {
+        Some(grounds) => Ok(Some(Grounds { witnesses, ..grounds })),
+        None if witnesses.is_some() => {
+            Err(Failure::Usage("--witness: no tree is kept here that could be witnessed".to_owned()))
+        }
+        None => Ok(None),
+    }
 }
 
 /// With `--demo`, imports every seed of the folder, then says where it listens and what to try.

@@ -19,13 +19,13 @@ use duban_log::{Clock, SystemClock};
 use duban_merkle::witness::AddCheckpoint;
 use duban_merkle::{KeyName, Verifier};
 use duban_tree::witness::{
-    self, Accepted, FileError, Office, OfficeError, REQUEST_MAX, Refused, make_key, reply,
+    self, Accepted, Circle, FileError, Office, OfficeError, REQUEST_MAX, Refused, make_key, reply,
 };
 use duban_tree::{Store, StoreError};
 use http::StatusCode;
 use serde_json::json;
 
-use crate::args::{OfficeArgs, WitnessCommand, WitnessServeArgs};
+use crate::args::{CircleArgs, OfficeArgs, WitnessCommand, WitnessServeArgs};
 use crate::ending::Ending;
 use crate::failure::{Exit, Failure, chain};
 use crate::http::accept;
@@ -50,6 +50,15 @@ pub(crate) async fn run(command: WitnessCommand, printer: &mut Printer) -> Resul
         WitnessCommand::Sign { request, to, office } => sign(&request, &to, &office, printer),
         WitnessCommand::Accept { note, tree, witness } => take(&note, &tree, &witness, printer),
     }
+}
+
+/// The witnesses that were named, if any were.
+pub(crate) fn circle(args: &CircleArgs) -> Result<Option<Circle>, Failure> {
+    if args.witness.is_empty() && args.witness_quorum == 0 {
+        return Ok(None);
+    }
+    let circle = Circle::new(args.witness_quorum, args.witness.clone());
+    circle.map(Some).map_err(|error| Failure::Usage(format!("--witness: {error}")))
 }
 
 async fn serve(args: WitnessServeArgs, printer: &mut Printer) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use duban_log::Location;
 
 use super::tree::TreeArgs;
+use super::witness::CircleArgs;
 
 /// Where the server listens, and clients look for it, unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7350";
@@ -105,6 +106,9 @@ pub(crate) struct ServeArgs {
     // Where its audit tree is.
     #[command(flatten)]
     pub(crate) tree: TreeArgs,
+    // Who cosigns its checkpoints.
+    #[command(flatten)]
+    pub(crate) circle: CircleArgs,
     /// Import the seeds, then say where it listens and three things to try
     #[arg(long, env = "DUBAN_DEMO")]
     pub(crate) demo: bool,

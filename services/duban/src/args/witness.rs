@@ -1,10 +1,11 @@
-//! 见证: a witness's own commands.
+//! 见证: a witness's own commands, and whom a log asks to cosign.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use duban_merkle::{KeyName, Verifier};
+use duban_tree::witness::Endpoint;
 
 use super::serve::LogFormat;
 
@@ -93,4 +94,14 @@ pub(crate) struct WitnessServeArgs {
     /// How to write the witness's own log lines
     #[arg(long, env = "DUBAN_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct CircleArgs {
+    /// A witness to cosign the checkpoints: its public key, an @ and its URL; may be given several times
+    #[arg(long, env = "DUBAN_WITNESSES", value_name = "VKEY@URL", value_delimiter = ',')]
+    pub(crate) witness: Vec<Endpoint>,
+    /// How many of the witnesses must have cosigned a checkpoint before it is published
+    #[arg(long, env = "DUBAN_WITNESS_QUORUM", value_name = "N", default_value_t = 0)]
+    pub(crate) witness_quorum: usize,
 }
