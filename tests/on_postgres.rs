@@ -26,4 +26,5 @@ mod rebuild;
 mod retries;
 mod subscribe;
 mod support;
+mod tampered;
 mod two_clocks;

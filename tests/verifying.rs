@@ -1,5 +1,6 @@
 //! `duban verify` against somebody with full access to the log: every way to change it is named, offline.
 
+mod judges;
 mod scene;
 mod tampering;
 mod withheld;

@@ -40,9 +40,9 @@ pub(super) fn of(case: &Case) -> Value {
                 json!({ "prov:delegate": actor, "prov:responsible": agency, "prov:activity": activity }),
             );
         }
-        let cause = event.causation.and_then(|cause| case.proven.get(&cause)?.event.as_ref());
-        if let Some(cause) = cause {
-            let informant = format!("duban:requests/{}", cause.request_id);
+        let before = event.causation.and_then(|position| case.proven.get(&position)?.event.as_ref());
+        if let Some(before) = before {
+            let informant = format!("duban:requests/{}", before.request_id);
             prov.relate("wasInformedBy", json!({ "prov:informed": activity, "prov:informant": informant }));
         }
         prov.relate("wasDerivedFrom", json!({ "prov:generatedEntity": answer, "prov:usedEntity": entity }));
