@@ -142,17 +142,17 @@ impl Case {
     /// Signs the log as it is by now, with the old key, whatever was signed before.
     pub async fn sign_anew(&self) -> String {
         std::fs::remove_dir_all(self.folder().join("tree")).expect("the tree is gone");
-        let signer = self.folder().join("signer");
+        let keys = self.folder().join("signer");
         // What was signed before is forgotten: that of an empty tree is all that there was.
-        let signed = std::fs::read(signer.join("signed.json")).expect("what was signed");
-        let mut signed: Value = serde_json::from_slice(&signed).expect("JSON");
-        for one in signed.as_object_mut().expect("origins").values_mut() {
+        let last = std::fs::read(keys.join("signed.json")).expect("what was signed");
+        let mut last: Value = serde_json::from_slice(&last).expect("JSON");
+        for one in last.as_object_mut().expect("origins").values_mut() {
             one["size"] = 0.into();
             one["root"] = Algorithm::Sha256.empty_root().to_string().into();
         }
-        std::fs::write(signer.join("signed.json"), signed.to_string()).expect("forgotten");
+        std::fs::write(keys.join("signed.json"), last.to_string()).expect("forgotten");
         let held = Held::Log(Location::Folder(self.folder().to_owned()));
-        sign(&held, self.folder(), &signer).await.0
+        sign(&held, self.folder(), &keys).await.0
     }
 
     /// `duban verify` with the key of this log.
@@ -250,8 +250,8 @@ pub async fn intruder(file: &Path) -> SqliteConnection {
 }
 
 /// Builds the tree of a log below `data`, or goes on with it, and signs it: the checkpoint and the key.
-pub async fn sign(held: &Held, data: &Path, signer: &Path) -> (String, String) {
-    let archive = Archive::open(held).await.expect("the log opens");
+pub async fn sign(log: &Held, data: &Path, keys: &Path) -> (String, String) {
+    let archive = Archive::open(log).await.expect("the log opens");
     let id = TreeId::new(archive.identity(), Algorithm::Sha256, None);
     let store = Arc::new(Store::of(data.join("tree").join(id.folder()), id.clone()));
     let mut writer = Writer::open(Arc::clone(&store)).expect("a tree");
@@ -266,7 +266,7 @@ pub async fn sign(held: &Held, data: &Path, signer: &Path) -> (String, String) {
     }
     archive.close().await;
     let head = writer.commit().expect("stored");
-    let signer = Signer::open(signer, &id).expect("a signer");
+    let signer = Signer::open(keys, &id).expect("a signer");
     let note = signer.sign(head, |old| store.growth(old, head.size)).expect("signed").to_string();
     store.publish(&note).expect("published");
     (note, signer.verifiers()[0].to_string())
