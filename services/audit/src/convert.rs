@@ -17,6 +17,8 @@ use crate::types::FILTERABLE;
 
 /// The most types or subjects in a filter of events.
 const FILTER_MAX: usize = 100;
+/// The longest origin of a tree, in code points.
+const ORIGIN_MAX: usize = 300;
 /// The longest name of an event type, in code points.
 const TYPE_MAX: usize = 100;
 
@@ -165,10 +167,19 @@ pub(crate) fn list(
     })
 }
 
+/// The tree whose checkpoint GetCheckpoint asks for.
+pub(crate) fn checkpoint(request: pb::GetCheckpointRequest) -> Result<String, Error> {
+    let pb::GetCheckpointRequest { origin } = request;
+    Fields::read(|f| tree(f, origin))
+}
+
 /// The tree and the position that ProveInclusion asks about.
 pub(crate) fn inclusion(request: pb::ProveInclusionRequest) -> Result<(String, Position), Error> {
     let pb::ProveInclusionRequest { origin, position } = request;
-    Fields::read(|f| f.check(position > 0, "position", "is required, from 1 on").map(|()| (origin, position)))
+    Fields::read(|f| {
+        let (origin, there) = (tree(f, origin), from_one(f, "position", position));
+        Ok((origin?, there?))
+    })
 }
 
 /// The tree and the sizes that ProveConsistency asks about.
@@ -177,11 +188,23 @@ pub(crate) fn consistency(
 ) -> Result<(String, Position, Option<Position>), Error> {
     let pb::ProveConsistencyRequest { origin, from_size, to_size } = request;
     Fields::read(|f| {
-        let from = f.check(from_size > 0, "from_size", "is required, from 1 on");
+        let (origin, from) = (tree(f, origin), from_one(f, "from_size", from_size));
         let grown = to_size.is_none_or(|to_size| to_size >= from_size);
         let to = f.check(grown, "to_size", "is at least from_size");
-        from.and(to).map(|()| (origin, from_size, to_size))
+        Ok((origin?, from?, to.map(|()| to_size)?))
     })
+}
+
+/// The origin of a tree; empty: the default one.
+fn tree(f: &mut Fields, origin: String) -> Field<String> {
+    let origin = Some(origin).filter(|origin| !origin.is_empty());
+    f.maybe("origin", origin, line(ORIGIN_MAX))
+        .map(|line| line.map(|line| line.to_string()).unwrap_or_default())
+}
+
+/// Positions, and sizes that are asked about, begin with 1.
+fn from_one(f: &mut Fields, path: &str, number: u64) -> Field<u64> {
+    f.check(number > 0, path, "is required, from 1 on").map(|()| number)
 }
 
 /// What ProveHistory asks for.
@@ -197,8 +220,9 @@ pub(crate) struct History {
 pub(crate) fn history(request: pb::ProveHistoryRequest) -> Result<History, Error> {
     let pb::ProveHistoryRequest { origin, name, after, up_to } = request;
     Fields::read(|f| {
+        let origin = tree(f, origin);
         let (named, tags) =
             f.one("name", name, |name| Ok::<_, &'static str>((Named::parse(name)?, subject(name)?)))?;
-        Ok(History { origin, named, tags, after, up_to })
+        Ok(History { origin: origin?, named, tags, after, up_to })
     })
 }

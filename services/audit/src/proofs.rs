@@ -87,7 +87,7 @@ impl ProofService for ProofDoor {
         request: Request<pb::GetCheckpointRequest>,
     ) -> Result<Response<pb::GetCheckpointResponse>, Status> {
         let call = Call::of(&request)?;
-        let pb::GetCheckpointRequest { origin } = request.into_inner();
+        let origin = convert::checkpoint(request.into_inner())?;
         let tree = self.tree(&origin)?;
         let published = self.covering(&call, tree, 0).await?;
         let verifiers = read(tree, 0, |store| store.keys()).await?;
