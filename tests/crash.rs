@@ -2,11 +2,16 @@
 //! there by half, positions stay dense, and the views are what a rebuild makes of the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use duban_merkle::proof::TreeHead;
+use duban_merkle::tile;
 use duban_proto::agencies::v1 as agencies;
+use duban_proto::audit::v1 as audit;
 use duban_proto::call::v1::Receipt;
+use duban_tree::Store;
 use rand::{RngExt as _, SeedableRng as _};
 use tonic::Code;
 use tonic::transport::Channel;
@@ -69,6 +74,30 @@ async fn retry(channel: &Channel, sent: &Sent) -> BTreeMap<String, Receipt> {
     receipts
 }
 
+/// A server that keeps its audit tree in a folder, whatever the engine.
+async fn with_tree(place: &Place, trees: &Path, name: &str) -> Process {
+    Process::start_with(place, |command| {
+        command.arg("--tree").arg(trees.join(name));
+        command.arg("--signer").arg(trees.join(format!("{name}-signer")));
+    })
+    .await
+}
+
+/// Waits until the tree has all that the log has; then what it is, and its tiles.
+async fn tree(place: &Place, trees: &Path, name: &str, head: u64) -> (TreeHead, BTreeMap<String, Vec<u8>>) {
+    let server = with_tree(place, trees, name).await;
+    let auditor = As::on(server.channel(), "auditor-1", "auditor", None);
+    let request = audit::ProveInclusionRequest { position: head, ..Default::default() };
+    auditor.proofs().prove_inclusion(request).await.expect("a checkpoint covers it");
+    assert!(server.terminate().await.success());
+    let folder = std::fs::read_dir(trees.join(name)).unwrap().next().expect("a tree").unwrap().path();
+    let store = Store::open(folder).unwrap();
+    assert_eq!(store.size().unwrap(), head);
+    let tiles = tile::hashes(head).chain(tile::entries(head)).map(|tile| tile.to_string());
+    let tiles = tiles.map(|name| (name.clone(), std::fs::read(store.folder().join(name)).unwrap())).collect();
+    (store.head(head).unwrap(), tiles)
+}
+
 fn rebuilt_as_it_was(place: &Place) {
     let rebuild = std::process::Command::new(DUBAN).arg("rebuild").args(place.flags()).output().unwrap();
     assert!(rebuild.status.success(), "{}", String::from_utf8_lossy(&rebuild.stderr));
@@ -76,12 +105,12 @@ fn rebuilt_as_it_was(place: &Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_or_doubled_when_it_is_killed_under_load() {
-    let data = Place::new().await;
+    let (data, trees) = (Place::new().await, tempfile::tempdir().unwrap());
     let mut random = rand::rngs::StdRng::seed_from_u64(710);
     let sent: Sent = Arc::default();
     let mut receipts = BTreeMap::new();
     for round in 0..KILLS {
-        let server = Process::start(&data).await;
+        let server = with_tree(&data, trees.path(), "killed").await;
         receipts.extend(retry(&server.channel(), &sent).await);
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| tokio::spawn(load(server.channel(), round, client, Arc::clone(&sent))))
@@ -115,4 +144,8 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_it_is_killed_under_load() 
     assert_eq!(again.code(), Code::AlreadyExists);
     server.kill().await;
     rebuilt_as_it_was(&data);
+    // Nor is the audit tree another one for all the kills.
+    let head = events.len() as u64;
+    let grown = tree(&data, trees.path(), "killed", head).await;
+    assert_eq!(grown, tree(&data, trees.path(), "fresh", head).await);
 }

@@ -316,3 +316,30 @@ async fn transactions_of_seconds(place: &Place) -> i64 {
     }
     counts[1] - counts[0]
 }
+
+/// Two processes with one folder of the tree: one builds, the other reads, and goes on when the first is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_builds_the_audit_tree_and_another_takes_over() {
+    let (place, trees) = (Place::new().await, tempfile::tempdir().unwrap());
+    let start = || {
+        Process::start_with(&place, |command| {
+            command.args(["agencies", "audit"]).arg("--tree").arg(trees.path().join("tree"));
+            command.arg("--signer").arg(trees.path().join("signer"));
+        })
+    };
+    let checkpoint = async |channel: Channel, position: u64| {
+        let request = audit::ProveInclusionRequest { position, ..Default::default() };
+        let proven = auditor(channel).proofs().prove_inclusion(request).await.expect("it is covered");
+        proven.into_inner().checkpoint.expect("a checkpoint")
+    };
+    let first = start().await;
+    supervisor(first.channel()).agencies().register_agency(register("a")).await.expect("registered");
+    let built = checkpoint(first.channel(), 1).await;
+    let second = start().await;
+    assert_eq!(checkpoint(second.channel(), 1).await, built);
+    first.kill().await;
+    supervisor(second.channel()).agencies().register_agency(register("b")).await.expect("registered");
+    let next = checkpoint(second.channel(), 2).await;
+    assert_eq!((next.origin, next.size), (built.origin, 2));
+    assert!(second.terminate().await.success());
+}
