@@ -3,6 +3,7 @@
 mod judges;
 mod scene;
 mod tampering;
+mod watched;
 mod withheld;
 
 use scene::Case;

@@ -15,6 +15,8 @@ pub enum Part {
     Throughput,
     /// Loading, reading and replaying whole logs
     Bulk,
+    /// Auditing whole logs offline
+    Audit,
     /// Who is responsible, now and as of then, on logs of several sizes
     Queries,
     /// Memory and time to start, on logs of several sizes

@@ -60,6 +60,7 @@ async fn run(args: Args) -> Result<()> {
             Part::Latency => parts::latency::run(&args, &mut table).await?,
             Part::Throughput => parts::throughput::run(&args, &mut table).await?,
             Part::Bulk => parts::bulk::run(&args, &mut table).await?,
+            Part::Audit => parts::audit::run(&args, &mut table).await?,
             Part::Queries => parts::queries::run(&args, &mut table).await?,
             Part::Memory => parts::memory::run(&args, &mut table).await?,
         }

@@ -1,5 +1,6 @@
 //! The parts of the benchmark, each with what it promises to find out.
 
+pub mod audit;
 pub mod bulk;
 pub mod latency;
 pub mod memory;

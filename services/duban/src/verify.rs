@@ -2,6 +2,7 @@
 
 mod input;
 mod text;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use input::{Beside, keys, read};
 
 /// Verifies the log, shows what was found and files it.
 pub(crate) async fn run(args: VerifyArgs, printer: &mut Printer) -> Result<(), Failure> {
+    if let Some(url) = &args.watch {
+        return watch::run(url, &args, printer).await;
+    }
     let lang = printer.lang();
     let scratch = scratch()?;
     let verification = gather(&args, scratch.path()).await?;
@@ -49,7 +53,7 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
         Some(folder) => Held::Export(folder.clone()),
         None => Held::Log(args.log.location()),
     };
-    let algorithm = if args.sm3 { Algorithm::Sm3 } else { Algorithm::Sha256 };
+    let algorithm = if args.sm { Algorithm::Sm3 } else { Algorithm::Sha256 };
     let first = Archive::open(&held).await?;
     let identity = first.identity();
     first.close().await;

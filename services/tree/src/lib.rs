@@ -34,6 +34,7 @@ pub mod signer;
 pub mod store;
 pub mod trees;
 pub mod verification;
+pub mod watch;
 pub mod witness;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod file;
 mod office;
 
 pub use ask::{AskError, Endpoint, EndpointError};
+pub(crate) use ask::{Http, chain, client};
 pub use circle::{Circle, CircleError, Standing, WITNESSES_MAX};
 pub(crate) use file::taken_up;
 pub use file::{Accepted, FileError, accept, request};

@@ -16,9 +16,9 @@ pub(crate) struct VerifyArgs {
     /// The folder of the audit trees, or of one tree [default: `tree` in the folder of the log or of the export]
     #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
     pub(crate) tree: Option<PathBuf>,
-    /// Verify the SM3 tree (国密) instead of the SHA-256 one
+    /// 国密: verify the tree of SM3 and SM2 instead of the one of SHA-256 and Ed25519
     #[arg(long)]
-    pub(crate) sm3: bool,
+    pub(crate) sm: bool,
     /// A key that the log signs with, as you were given it, or a file of such keys [default: those that lie beside
     /// the tree, which prove nothing against whoever could write there]
     #[arg(long, env = "DUBAN_KEY", value_name = "VKEY|FILE")]
@@ -41,4 +41,17 @@ pub(crate) struct VerifyArgs {
     /// The file to write the report to, as JSON; a text for people is written beside it, with the ending .txt
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Watch the tree that a running server publishes at this URL (its admin port, or whoever serves the tree's folder):
+    /// each checkpoint against the one before, and each new leaf
+    #[arg(long, value_name = "URL", requires = "state")]
+    pub(crate) watch: Option<String>,
+    /// The file in which the watch keeps the last checkpoint that it believed; made if absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// How many seconds the watch waits from one look to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: u64,
+    /// Look once only, as for a scheduler
+    #[arg(long)]
+    pub(crate) once: bool,
 }

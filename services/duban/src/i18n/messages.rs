@@ -113,6 +113,10 @@ messages! {
     OUTCOME_UNKNOWN: "日志有缺，无从比对", "can't be compared: events are missing";
     OUTCOME_REFUSED: "不可信", "NOT to be believed";
     OUTCOME_OTHER_TREE: "属于另一棵树", "of another tree";
+    WATCHED_FIRST: "{}：自检查点 {} 开始监看", "{}: watched from the checkpoint of size {} on";
+    WATCHED_SAME: "{}：检查点仍为 {}", "{}: the checkpoint still is of size {}";
+    WATCHED_GROWN: "{}：检查点 {} 承接 {}，新叶{}片已核对", "{}: the checkpoint of size {} continues the one of {}, {} new leaves checked";
+    WATCH_BROKEN: "{} 前后不一：{}", "{} contradicts itself: {}";
     IMPORTED: "已导入 {}：{}条命令，新记录{}条，早已记录{}条",
         "imported {}: {} commands, {} recorded now, {} there already";
 }

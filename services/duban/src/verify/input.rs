@@ -8,6 +8,10 @@ use duban_merkle::{Algorithm, Verifier};
 use duban_tree::verification::Presented;
 
 use crate::failure::{Exit, Failure};
+use crate::server::TREE;
+
+/// Where there is no tree.
+const OFF: &str = "off";
 
 /// A file, which must be there.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -61,8 +65,11 @@ impl Beside {
         identity: LogIdentity,
         algorithm: Algorithm,
     ) -> Result<Option<Self>, Failure> {
+        if typed.is_some_and(|typed| typed.as_os_str() == OFF) {
+            return Ok(None);
+        }
         let root = typed.map(Path::to_owned).or(match held {
-            Held::Export(folder) | Held::Log(Location::Folder(folder)) => Some(folder.join("tree")),
+            Held::Export(folder) | Held::Log(Location::Folder(folder)) => Some(folder.join(TREE)),
             Held::Log(Location::Postgres(_)) => None,
         });
         let Some(root) = root else { return Ok(None) };

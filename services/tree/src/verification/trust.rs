@@ -32,7 +32,7 @@ pub struct Trust {
 
 impl Trust {
     /// The checkpoint, verified; else why it is not to be believed.
-    fn open(&self, presented: &Presented) -> Result<Verified, String> {
+    pub(crate) fn open(&self, presented: &Presented) -> Result<Verified, String> {
         let said = |error: &dyn std::error::Error| error.to_string();
         let note = Note::parse(&presented.bytes).map_err(|error| said(&error))?;
         // Unverified: it only chooses the keys, and is verified with them.

@@ -98,11 +98,11 @@ pub enum AskError {
 }
 
 /// The client by which witnesses are asked.
-pub(super) type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub(crate) type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A client; it trusts the certificate authorities that the system does. Where there are none, https fails when it
 /// is asked, and http doesn't care.
-pub(super) fn client() -> Http {
+pub(crate) fn client() -> Http {
     let mut roots = rustls::RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
@@ -170,7 +170,7 @@ impl Endpoint {
 }
 
 /// An error with its causes: the client's own says only that there was one.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
     causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
