@@ -79,7 +79,9 @@ async fn the_tiles_are_served_as_the_specification_asks() {
         assert_eq!(level, hashed);
     }
     let mut frontier = duban_merkle::Frontier::new(Algorithm::Sha256);
-    leaves.iter().for_each(|leaf| frontier.append(Algorithm::Sha256.leaf(leaf)));
+    for leaf in &leaves {
+        frontier.append(Algorithm::Sha256.leaf(leaf));
+    }
     assert_eq!(frontier.head(), head);
     assert!(leaves.iter().zip(1..).all(|(leaf, position)| Leaf::decode(leaf).unwrap().position == position));
     // A partial tile that is full now, and one that never was a checkpoint's.

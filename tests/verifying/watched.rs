@@ -9,7 +9,7 @@ use super::scene::{Verified, copy, duban};
 use crate::support::{Office, Place, context, get};
 
 /// How long the server may take to publish what it has.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A look at a server.
 fn look(office: &Office, key: &str, state: &Path) -> Verified {

@@ -90,7 +90,7 @@ impl ProofService for ProofDoor {
         let origin = convert::checkpoint(request.into_inner())?;
         let tree = self.tree(&origin)?;
         let published = self.covering(&call, tree, 0).await?;
-        let verifiers = read(tree, 0, |store| store.keys()).await?;
+        let verifiers = read(tree, 0, Store::keys).await?;
         let checkpoint = Some(checkpoint(tree, &published));
         Ok(Response::new(pb::GetCheckpointResponse { checkpoint, verifiers }))
     }

@@ -116,8 +116,8 @@ fn included(proof: &pb::InclusionProof, head: &TreeHead) -> Result<Vec<u8>, Fail
         return Err(refused(format!("the leaf of {position} is of the event at {}", decoded.position)));
     }
     let algorithm = decoded.body.algorithm();
-    let held = inclusion::verify(algorithm, &algorithm.leaf(leaf), decoded.index(), head, &hashes(path)?);
-    held.map_err(|error| untrue(&error))?;
+    let holds = inclusion::verify(algorithm, &algorithm.leaf(leaf), decoded.index(), head, &hashes(path)?);
+    holds.map_err(|error| untrue(&error))?;
     Ok(leaf.clone())
 }
 
