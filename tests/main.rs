@@ -30,3 +30,4 @@ mod telemetry;
 mod tour;
 mod two_clocks;
 mod verifying;
+mod witnessing;

@@ -69,6 +69,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether a log line of it has these words.
+    pub fn said(&self, words: &str) -> bool {
+        self.lines.lock().expect("no reader panics").iter().any(|line| line.contains(words))
+    }
+
     /// A connection to it.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).expect("a URL").connect_lazy()
