@@ -7,6 +7,7 @@ use std::sync::Arc;
 use duban_log::archive::Cursor;
 use duban_log::{Archive, Held, Location};
 use duban_merkle::Algorithm;
+use duban_tree::keys::Ring;
 use duban_tree::{Signer, Store, TreeId, Writer};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -267,9 +268,13 @@ pub async fn sign(log: &Held, data: &Path, keys: &Path) -> (String, String) {
     archive.close().await;
     let head = writer.commit().expect("stored");
     let signer = Signer::open(keys, &id).expect("a signer");
-    let note = signer.sign(head, |old| store.growth(old, head.size)).expect("signed").to_string();
+    let note = signer
+        .sign(head, &Ring::default(), 0, |old| store.growth(old, head.size))
+        .expect("signed")
+        .note
+        .to_string();
     store.publish(&note).expect("published");
-    (note, signer.verifiers()[0].to_string())
+    (note, signer.verifiers().expect("its keys")[0].to_string())
 }
 
 /// Copies a folder with all that is in it.

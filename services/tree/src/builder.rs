@@ -4,6 +4,7 @@ use duban_domain::Position;
 use duban_log::{Log, ReadError, StoredEvent};
 use tokio::sync::watch;
 
+use crate::keys::ChangeError;
 use crate::store::{StoreError, Writer};
 
 /// The most events of a round, and a page more: as much is written before it is synced.
@@ -37,6 +38,15 @@ impl From<ReadError> for Failed {
         match &error {
             ReadError::Unavailable(_) => Self::Passing(error.to_string()),
             ReadError::DataLoss { .. } | ReadError::Outdated { .. } => Self::Stopped(error.to_string()),
+        }
+    }
+}
+
+impl From<ChangeError> for Failed {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Read(error) => error.into(),
+            ChangeError::Key { .. } => Self::Stopped(error.to_string()),
         }
     }
 }

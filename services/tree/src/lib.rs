@@ -28,6 +28,7 @@
 mod builder;
 mod disk;
 pub mod keeper;
+pub mod keys;
 pub mod proofs;
 mod publisher;
 pub mod signer;

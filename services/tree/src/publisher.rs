@@ -9,7 +9,8 @@ use duban_merkle::proof::TreeHead;
 use duban_merkle::{Hash, Note, SignatureLine};
 
 use crate::builder::{Failed, blocking};
-use crate::signer::{Signer, SignerError};
+use crate::keys::Ring;
+use crate::signer::{Signature, Signer, SignerError};
 use crate::store::{Store, StoreError, TreeId};
 use crate::witness::taken_up;
 
@@ -70,9 +71,14 @@ pub(crate) async fn publish(
     signer: &Arc<Signer>,
     witnesses: Option<(&dyn Witnesses, Duration)>,
     head: TreeHead,
+    ring: &Ring,
 ) -> Result<Note, Failed> {
-    let (signing, tiles) = (Arc::clone(signer), Arc::clone(store));
-    let mut note = blocking(move || signing.sign(head, |old| tiles.growth(old, head.size))).await??;
+    let (signing, tiles, ring) = (Arc::clone(signer), Arc::clone(store), ring.clone());
+    let signed = blocking(move || {
+        let handed_over = tiles.handed_over()?;
+        signing.sign(head, &ring, handed_over, |old| tiles.growth(old, head.size))
+    });
+    let Signature { mut note, keys, hands_over } = signed.await??;
     if let Some((witnesses, within)) = witnesses {
         let cosigned = tokio::time::timeout(within, witnesses.cosign(&note, head, store));
         let cosigned = cosigned.await.map_err(|_| Unwitnessed("they don't answer in time".to_owned()))?;
@@ -81,6 +87,14 @@ pub(crate) async fn publish(
     let tiles = Arc::clone(store);
     let published = blocking(move || {
         let note = taken_up(&tiles, note, head.size)?;
+        // Kept before it is published: by it those who trust the old key come to trust the new one.
+        if hands_over {
+            tiles.hand_over(head.size, &note.to_string())?;
+        }
+        let named: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        if tiles.keys()? != named {
+            tiles.name_keys(&keys)?;
+        }
         tiles.publish(&note.to_string()).map(|()| note)
     });
     Ok(published.await??)

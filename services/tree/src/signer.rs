@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! key-1a2b3c4d     a secret key, as C2SP text; only its owner may read it
+//! new-1a2b3c4d     one that was drawn to be announced
 //! signed.json      for each origin the last size and root that were signed
 //! ```
 //! What is signed is noted first, durably: a crash between the two costs a signature, never a second history.
@@ -22,10 +23,13 @@ use duban_merkle::{Algorithm, Checkpoint, Hash, Note, Signer as Key, Verifier, c
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, fault};
+use crate::keys::{Ring, Standing};
 use crate::store::{StoreError, TreeId};
 
 const SIGNED: &str = "signed.json";
 const KEY: &str = "key-";
+/// A key that was drawn, and that no event has announced yet: it signs nothing.
+const DRAWN: &str = "new-";
 /// Held while the last signed head is compared and set.
 const LOCK: &str = "lock";
 
@@ -76,6 +80,12 @@ pub enum SignerError {
     /// Its folder, or the tree's, can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A key was announced that is not in the folder: by another signer, or by whoever writes to the log's database.
+    #[error("the key {0} was announced, but is not this signer's: nothing is signed that would vouch for it")]
+    Stranger(Verifier),
+    /// Every key is retired.
+    #[error("no key of {0} is in force")]
+    NoKey(String),
     /// The system gives no randomness for a key.
     #[error("the system gives no randomness: {0}")]
     Random(String),
@@ -97,8 +107,17 @@ pub struct Signer {
     folder: PathBuf,
     origin: String,
     algorithm: Algorithm,
-    /// All of them sign: several while one hands over to the next.
-    keys: Vec<Key>,
+}
+
+/// A checkpoint that was signed.
+#[derive(Debug)]
+pub struct Signature {
+    /// The note.
+    pub note: Note,
+    /// The keys that signed it, and the next one too.
+    pub keys: Vec<Verifier>,
+    /// Whether keys that were retired have signed it, for the last time: it is to be kept.
+    pub hands_over: bool,
 }
 
 impl Signer {
@@ -107,28 +126,43 @@ impl Signer {
         let folder = folder.into();
         disk::make(&folder)?;
         let TreeId { origin, algorithm, .. } = tree.clone();
-        let mut signer = Self { folder, origin, algorithm, keys: Vec::new() };
+        let signer = Self { folder, origin, algorithm };
         let _alone = signer.alone()?;
-        signer.keys = signer.stored()?;
-        if signer.keys.is_empty() {
+        if signer.stored(KEY)?.is_empty() {
             signer.begin()?;
         }
         Ok(signer)
     }
 
-    /// The public keys, which auditors and witnesses are given.
-    pub fn verifiers(&self) -> Vec<Verifier> {
-        self.keys.iter().map(|key| key.verifier().clone()).collect()
+    /// The public keys that sign, or have signed.
+    pub fn verifiers(&self) -> Result<Vec<Verifier>, SignerError> {
+        Ok(self.stored(KEY)?.iter().map(|key| key.verifier().clone()).collect())
     }
 
-    /// Signs the tree, if it continues the last one signed. `prove` gives the consistency proof from a size to
-    /// this one.
+    /// Draws a key that shall sign from its announcement on; what to announce.
+    pub fn draw_next(&self) -> Result<Verifier, SignerError> {
+        let key = self.draw()?;
+        self.keep(DRAWN, &key)?;
+        Ok(key.verifier().clone())
+    }
+
+    /// Forgets a key that was drawn and is not announced after all.
+    pub fn forget(&self, key: &Verifier) -> Result<(), SignerError> {
+        Ok(disk::remove(&self.place(DRAWN, key))?)
+    }
+
+    /// Signs the tree, if it continues the last one signed, with the keys that are in force by `ring`. Those that were
+    /// retired after the last handover, at the size `handed_over`, sign once more. `prove` gives the consistency
+    /// proof from a size to this one.
     pub fn sign(
         &self,
         head: TreeHead,
+        ring: &Ring,
+        handed_over: u64,
         prove: impl FnOnce(u64) -> Result<Vec<Hash>, StoreError>,
-    ) -> Result<Note, SignerError> {
+    ) -> Result<Signature, SignerError> {
         let _alone = self.alone()?;
+        let (keys, hands_over) = self.in_force(head.size, ring, handed_over)?;
         let mut all = self.all()?;
         let forgotten =
             || SignerError::Forgotten { origin: self.origin.clone(), folder: self.folder.clone() };
@@ -146,7 +180,46 @@ impl Signer {
             all.insert(self.origin.clone(), Signed { size, root: head.root });
             self.note(&all)?;
         }
-        Ok(checkpoint.sign(&self.keys.iter().collect::<Vec<_>>())?)
+        let note = checkpoint.sign(&keys.iter().collect::<Vec<_>>())?;
+        Ok(Signature { note, keys: keys.iter().map(|key| key.verifier().clone()).collect(), hands_over })
+    }
+
+    /// The keys that sign a tree of this size, and whether some of them do for the last time.
+    fn in_force(&self, size: u64, ring: &Ring, handed_over: u64) -> Result<(Vec<Key>, bool), SignerError> {
+        let mut keys = self.stored(KEY)?;
+        for key in ring.announced(size) {
+            if keys.iter().any(|known| *known.verifier() == key) {
+                continue;
+            }
+            let drawn = self.stored(DRAWN)?.into_iter().find(|drawn| *drawn.verifier() == key);
+            let drawn = drawn.ok_or_else(|| SignerError::Stranger(key.clone()))?;
+            // Kept under its new name first: a crash between the two leaves it under both.
+            self.keep(KEY, &drawn)?;
+            disk::remove(&self.place(DRAWN, &key))?;
+            keys.push(drawn);
+        }
+        let mut hands_over = false;
+        keys.retain(|key| match ring.standing(key.verifier(), size) {
+            Standing::First | Standing::InForce => true,
+            Standing::Coming => false,
+            Standing::Retired(position) => {
+                hands_over |= position > handed_over;
+                position > handed_over
+            }
+        });
+        if keys.is_empty() {
+            return Err(SignerError::NoKey(self.origin.clone()));
+        }
+        Ok((keys, hands_over))
+    }
+
+    fn place(&self, prefix: &str, key: &Verifier) -> PathBuf {
+        self.folder.join(format!("{prefix}{:08x}", key.id()))
+    }
+
+    fn keep(&self, prefix: &str, key: &Key) -> Result<(), StoreError> {
+        let text = format!("{}\n", key.to_secret_text());
+        disk::replace_secret(&self.place(prefix, key.verifier()), text.as_bytes())
     }
 
     /// Waits until nobody else in the folder compares and sets.
@@ -157,11 +230,11 @@ impl Signer {
     }
 
     /// The keys of this origin in the folder, by name of file.
-    fn stored(&self) -> Result<Vec<Key>, SignerError> {
+    fn stored(&self, prefix: &str) -> Result<Vec<Key>, SignerError> {
         let listed = fs::read_dir(&self.folder)
             .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>());
         let mut paths = listed.map_err(fault(&self.folder))?;
-        paths.retain(|path| is_key(path));
+        paths.retain(|path| is_key(path, prefix));
         paths.sort();
         let mut keys = Vec::new();
         for path in paths {
@@ -175,16 +248,14 @@ impl Signer {
     }
 
     /// The first use: notes that nothing was signed yet, then makes a key. Where there is a key there is a note.
-    fn begin(&mut self) -> Result<(), SignerError> {
+    fn begin(&self) -> Result<(), SignerError> {
         let mut all = self.all()?;
         let empty = TreeHead::empty(self.algorithm);
         all.entry(self.origin.clone()).or_insert(Signed { size: empty.size, root: empty.root });
         self.note(&all)?;
         let key = self.draw()?;
-        let path = self.folder.join(format!("{KEY}{:08x}", key.verifier().id()));
-        disk::replace_secret(&path, format!("{}\n", key.to_secret_text()).as_bytes())?;
+        self.keep(KEY, &key)?;
         tracing::info!(origin = self.origin, key = %key.verifier(), "a key that signs checkpoints was made: give its public part to auditors");
-        self.keys.push(key);
         Ok(())
     }
 
@@ -220,10 +291,10 @@ impl Signer {
     }
 }
 
-/// `key-` and eight hexadecimal digits: not the working name of one that was never finished.
-fn is_key(path: &Path) -> bool {
+/// The prefix and eight hexadecimal digits: not the working name of one that was never finished.
+fn is_key(path: &Path, prefix: &str) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.strip_prefix(KEY).is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+    name.strip_prefix(prefix).is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! keys                      the public keys that it is signed with, a line each
 //! tile/0/x001/234           256 hashes; tile/0/x001/235.p/17 the first 17 of them
 //! tile/entries/x001/234     256 leaves, each behind its length
+//! handovers/1234            the checkpoint of that size, at which a key handed over to the next
+//! cosigned/1234             the checkpoint of that size, with cosignatures that were carried in by hand
 //! tree.json                 which tree it is, and its size: written after the tiles are on the disk
 //! ```
 //! What stands beyond the size in `tree.json` doesn't count: a crash may have left it, and it is written again.
@@ -37,6 +39,7 @@ const TILES_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
 const TREE: &str = "tree.json";
 const CHECKPOINT: &str = "checkpoint";
 const KEYS: &str = "keys";
+const HANDOVERS: &str = "handovers";
 
 /// Why a tree's folder can't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +144,41 @@ impl Store {
         let lines: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let text = lines.join("\n") + "\n";
         disk::replace(&self.folder.join(KEYS), text.as_bytes())
+    }
+
+    /// The checkpoints at which keys handed over, the smallest first. Nothing of them is verified.
+    pub fn handovers(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let files = self.handover_sizes()?.into_iter().map(|size| self.handover(size));
+        files.filter_map(|file| disk::read(&file).transpose()).collect()
+    }
+
+    /// The size of the last of them; 0 if there is none.
+    pub(crate) fn handed_over(&self) -> Result<u64, StoreError> {
+        Ok(self.handover_sizes()?.last().copied().unwrap_or(0))
+    }
+
+    /// Keeps a checkpoint at which keys handed over.
+    pub(crate) fn hand_over(&self, size: u64, note: &str) -> Result<(), StoreError> {
+        disk::make(&self.folder.join(HANDOVERS))?;
+        disk::replace(&self.handover(size), note.as_bytes())
+    }
+
+    fn handover(&self, size: u64) -> PathBuf {
+        self.folder.join(HANDOVERS).join(size.to_string())
+    }
+
+    fn handover_sizes(&self) -> Result<Vec<u64>, StoreError> {
+        let folder = self.folder.join(HANDOVERS);
+        let listed = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed.and_then(|entries| {
+                entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
+            }),
+        };
+        let names = listed.map_err(disk::fault(&folder))?;
+        let mut sizes: Vec<u64> = names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect();
+        sizes.sort_unstable();
+        Ok(sizes)
     }
 
     /// The bytes of a tile or bundle as wide as asked; a partial one that is gone, or that never was, is cut from

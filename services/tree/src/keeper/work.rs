@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Inner, State};
 use crate::builder::{self, Failed, blocking};
+use crate::keys::Ring;
 use crate::publisher::{Published, Witnesses, publish};
 use crate::signer::Signer;
 use crate::store::{StoreError, Writer};
@@ -69,6 +70,7 @@ impl Work {
         self.inner.grown(writer.size());
         self.adopt().await?;
         let signer = self.signer().await?;
+        let mut ring = Ring::default();
         builder::check(&self.log, writer.size()).await?;
         let mut head = self.log.watch();
         let mut published_at = None;
@@ -81,7 +83,7 @@ impl Work {
             if (caught_up || closing || is_older(published_at, ROUND_EVERY))
                 && (is_older(published_at, REPUBLISH_EVERY) || !self.has_published(writer.size()))
             {
-                match self.publish(&signer, &writer, closing).await {
+                match self.publish(&signer, &mut ring, &writer, closing).await {
                     Ok(()) => published_at = Some(Instant::now()),
                     Err(Failed::Passing(why)) => {
                         self.fails(why);
@@ -107,18 +109,27 @@ impl Work {
         let (folder, store) = (self.signer.clone(), Arc::clone(&self.inner.store));
         let opened = blocking(move || {
             let signer = Signer::open(folder, store.id())?;
-            store.name_keys(&signer.verifiers())?;
+            if store.keys()?.is_empty() {
+                store.name_keys(&signer.verifiers()?)?;
+            }
             Ok::<_, Failed>(Arc::new(signer))
         });
         opened.await?
     }
 
-    async fn publish(&self, signer: &Arc<Signer>, writer: &Writer, closing: bool) -> Result<(), Failed> {
+    async fn publish(
+        &self,
+        signer: &Arc<Signer>,
+        ring: &mut Ring,
+        writer: &Writer,
+        closing: bool,
+    ) -> Result<(), Failed> {
+        ring.follow(&self.log, self.origin(), writer.size()).await?;
         let (usual, at_the_end) = WITNESSES_WITHIN;
         let within = if closing { at_the_end } else { usual };
         let (store, head) = (&self.inner.store, writer.head());
         let witnesses = self.witnesses.as_deref().map(|witnesses| (witnesses, within));
-        let note = publish(store, signer, witnesses, head).await?;
+        let note = publish(store, signer, witnesses, head, ring).await?;
         self.inner.published.send_replace(Some(Arc::new(Published { head, note, at: self.log.now() })));
         self.inner.say(State::Building);
         Ok(())
