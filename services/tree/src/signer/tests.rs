@@ -4,6 +4,7 @@ use duban_merkle::{Frontier, Policy, Quorum};
 use tempfile::tempdir;
 
 use super::*;
+use crate::keys::{Change, Turn};
 use crate::testing::{grow, id, leaf, writer};
 
 fn open(folder: &Path) -> Signer {
@@ -115,4 +116,68 @@ fn a_damaged_key_is_named() {
     fs::write(&path, b"PRIVATE+KEY+nonsense").unwrap();
     let refused = Signer::open(folder.path(), &id(Algorithm::Sha256));
     assert!(matches!(refused, Err(SignerError::Key(file, _)) if file == path));
+}
+
+fn ring(changes: &[(u64, &Verifier, Turn)]) -> Ring {
+    let change = |(position, key, turn): &(u64, &Verifier, Turn)| Change {
+        position: *position,
+        key: (*key).clone(),
+        turn: *turn,
+    };
+    Ring::of(changes.iter().map(change).collect())
+}
+
+/// Which of these keys signed.
+fn signed_by(signature: &Signature, keys: &[&Verifier]) -> Vec<bool> {
+    keys.iter().map(|key| signature.note.verify(&[key]).is_ok()).collect()
+}
+
+#[test]
+fn two_keys_sign_in_overlap_and_the_one_that_goes_signs_the_handover() {
+    for algorithm in Algorithm::ALL {
+        let folder = tempdir().unwrap();
+        let signer = Signer::open(folder.path(), &id(algorithm)).unwrap();
+        let first = signer.verifiers().unwrap().remove(0);
+        let next = signer.draw_next().unwrap();
+        assert_eq!(signer.verifiers().unwrap(), [first.clone()], "what is drawn signs nothing");
+        let both = [&first, &next];
+        let ring = ring(&[(3, &next, Turn::Announced), (5, &first, Turn::Retired)]);
+        let sign = |size: u64, handed_over| {
+            // Opened anew each time, as after a crash. That the tree grows is not what is tested.
+            fs::write(folder.path().join("signed.json"), "{}").unwrap();
+            let signer = Signer::open(folder.path(), &id(algorithm)).unwrap();
+            let empty = TreeHead::empty(algorithm);
+            signer.note(&All::from([(signer.origin.clone(), Signed { size: 0, root: empty.root })])).unwrap();
+            let root = if size == 0 { empty.root } else { algorithm.leaf(&size.to_be_bytes()) };
+            signer.sign(TreeHead { size, root }, &ring, handed_over, none).unwrap()
+        };
+        let before = sign(2, 0);
+        assert!(signed_by(&before, &both) == [true, false] && !before.hands_over);
+        for size in [3, 4] {
+            let overlap = sign(size, 0);
+            assert!(signed_by(&overlap, &both) == [true, true] && !overlap.hands_over, "{size}");
+        }
+        // The handover again and again, until it is kept.
+        for size in [5, 9] {
+            let handover = sign(size, 0);
+            assert!(signed_by(&handover, &both) == [true, true] && handover.hands_over, "{size}");
+        }
+        let after = sign(9, 9);
+        assert!(signed_by(&after, &both) == [false, true] && !after.hands_over);
+    }
+}
+
+#[test]
+fn a_key_that_is_not_its_own_is_not_vouched_for() {
+    let (folder, other) = (tempdir().unwrap(), tempdir().unwrap());
+    let signer = open(folder.path());
+    let stranger = open(other.path()).draw_next().unwrap();
+    let ring = ring(&[(3, &stranger, Turn::Announced)]);
+    assert!(signer.sign(head(2), &ring, 0, none).is_ok());
+    let refused = signer.sign(TreeHead { size: 3, ..head(3) }, &ring, 0, none);
+    assert!(matches!(refused, Err(SignerError::Stranger(key)) if key == stranger));
+    let drawn = signer.draw_next().unwrap();
+    signer.forget(&drawn).unwrap();
+    let ring = Ring::of(vec![Change { position: 1, key: drawn, turn: Turn::Announced }]);
+    assert!(matches!(signer.sign(head(2), &ring, 0, none), Err(SignerError::Stranger(_))));
 }
