@@ -6,6 +6,7 @@
 //! | `GET /readyz` | 200 if it can answer callers; else 503 and a line for each thing that is in the way |
 //! | `GET /metrics` | what [`metrics`] counts, as OpenMetrics text |
 //! | `GET /checkpoint`, `/tile/…`, `/tile/entries/…` | the audit tree, as [`tiles`] lays it out |
+//! | `GET /keys/{algorithm}`, `POST` to it, and to `/{key}/retire` below it | the keys that sign the tree of `sha256` or `sm3`; another one announced; one retired |
 //! | `POST /rebuild`, `POST /rebuild/{view}` | the process's views built anew beside the live ones, compared and swapped: a JSON array of what `duban rebuild` prints |
 //!
 //! It listens before the log is opened and answers until the log is closed, so that starting and draining can
@@ -13,6 +14,7 @@
 //! A request with an `Origin` comes from a page in somebody's browser and is refused.
 
 mod ask;
+mod keys;
 mod metrics;
 mod ready;
 mod rebuild;
@@ -101,6 +103,8 @@ fn routes(office: Asked) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/keys/{algorithm}", get(keys::list).post(keys::announce))
+        .route("/keys/{algorithm}/{key}/retire", posted(keys::retire))
         .route("/rebuild", posted(rebuild::all))
         .route("/rebuild/{view}", posted(rebuild::one))
         .fallback(get(tiles::get))

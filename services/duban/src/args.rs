@@ -10,6 +10,7 @@ mod cycle;
 mod document;
 mod event;
 mod evidence;
+mod key;
 mod migrate;
 mod moving;
 mod names;
@@ -32,6 +33,7 @@ pub(crate) use client::ClientArgs;
 pub(crate) use client::ROLES;
 pub(crate) use event::{EventCommand, Follow, Listing};
 pub(crate) use evidence::EvidenceArgs;
+pub(crate) use key::{KeyArgs, KeyCommand};
 pub(crate) use migrate::{MigrateAction, MigrateArgs};
 pub(crate) use moving::{BackupArgs, ExportArgs, LoadArgs, RestoreArgs};
 pub(crate) use proof::ProveCommand;
@@ -78,6 +80,9 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// 恢复: go on from a backup, in a new epoch
     Restore(RestoreArgs),
+    /// 密钥: the keys that sign the log's checkpoints: list, announce, retire
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// 见证: cosign the checkpoints of another office's log, or carry cosignatures by hand
     #[command(subcommand)]
     Witness(WitnessCommand),

@@ -22,6 +22,7 @@ mod healthy;
 mod http;
 mod i18n;
 mod import;
+mod key;
 mod load;
 mod migrate;
 mod moving;

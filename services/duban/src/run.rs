@@ -17,7 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::i18n::messages;
 use crate::output::Printer;
 use crate::{
-    backup, evidence, export, healthy, import, load, migrate, rebuild, restore, serve, verify, witness,
+    backup, evidence, export, healthy, import, key, load, migrate, rebuild, restore, serve, verify, witness,
 };
 
 /// Runs the program: parses what was typed, does it, and ends with the code for how that went.
@@ -48,6 +48,7 @@ async fn act(cli: Cli, printer: &mut Printer) -> Result<(), Failure> {
         Command::Migrate(args) => migrate::run(args, printer).await,
         Command::Export(export) => export::run(export, printer).await,
         Command::Load(load) => load::run(load, printer).await,
+        Command::Key(command) => key::run(command, printer).await,
         Command::Witness(command) => witness::run(command, printer).await,
         Command::Verify(args) => verify::run(args, printer).await,
         Command::Backup(backup) => backup::run(backup, printer).await,

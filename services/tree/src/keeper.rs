@@ -1,6 +1,7 @@
 //! What a process has of a tree: it builds it, or reads what another process builds; either way it knows the
 //! newest checkpoint, and tells who waits for one.
 
+mod keys;
 mod work;
 
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::publisher::{Published, Witnesses};
 use crate::store::{Store, StoreError, TreeId};
+use keys::Hand;
+pub use keys::KeyChangeError;
 use work::Work;
 
 /// Of a tree: where it is, who signs it.
@@ -72,6 +75,8 @@ pub struct Tree {
 /// What is known of a tree, by whoever works on it and whoever asks.
 struct Inner {
     store: Arc<Store>,
+    /// None of a tree to which nothing is added.
+    hand: Option<Hand>,
     published: watch::Sender<Option<Arc<Published>>>,
     status: watch::Sender<Status>,
     closing: watch::Sender<bool>,
@@ -84,7 +89,8 @@ struct Inner {
 impl Tree {
     /// Sets to work on a tree of this log. Whatever goes wrong shows in its status: the log is served without it.
     pub fn start(log: &Log, options: Options) -> Self {
-        let tree = Self::of(Store::of(options.folder, options.id), State::Starting);
+        let hand = Hand { log: log.clone(), signer: options.signer.clone() };
+        let tree = Self::of(Store::of(options.folder, options.id), State::Starting, Some(hand));
         let work = Work {
             inner: Arc::clone(&tree.inner),
             log: log.clone(),
@@ -99,15 +105,16 @@ impl Tree {
     pub fn ended(store: Store, now: Timestamp) -> Result<Self, StoreError> {
         let published = Published::stored(&store, now)?;
         let size = store.size()?;
-        let tree = Self::of(store, State::Closed);
+        let tree = Self::of(store, State::Closed, None);
         tree.inner.grown(size);
         tree.inner.published.send_replace(published.map(Arc::new));
         Ok(tree)
     }
 
-    fn of(store: Store, state: State) -> Self {
+    fn of(store: Store, state: State, hand: Option<Hand>) -> Self {
         let inner = Inner {
             store: Arc::new(store),
+            hand,
             published: watch::Sender::new(None),
             status: watch::Sender::new(Status { state, size: 0 }),
             closing: watch::Sender::new(false),

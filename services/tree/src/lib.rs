@@ -41,7 +41,7 @@ pub mod witness;
 #[cfg(test)]
 mod testing;
 
-pub use keeper::{Options, State, Status, Tree};
+pub use keeper::{KeyChangeError, Options, State, Status, Tree};
 pub use publisher::{Published, Unwitnessed, Witnesses};
 pub use signer::{Signer, SignerError};
 pub use store::{Store, StoreError, TreeId, Writer};
