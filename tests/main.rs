@@ -18,6 +18,7 @@ mod evidence;
 mod foreign_client;
 mod import;
 mod invariants;
+mod keys;
 mod life;
 mod moving;
 mod operations;
