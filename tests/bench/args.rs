@@ -21,6 +21,8 @@ pub enum Part {
     Queries,
     /// Memory and time to start, on logs of several sizes
     Memory,
+    /// The audit tree: what it costs appends, its proofs, checking a whole log
+    Proof,
 }
 
 /// How fast duban is, next to baselines measured in the same run

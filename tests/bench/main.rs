@@ -63,6 +63,7 @@ async fn run(args: Args) -> Result<()> {
             Part::Audit => parts::audit::run(&args, &mut table).await?,
             Part::Queries => parts::queries::run(&args, &mut table).await?,
             Part::Memory => parts::memory::run(&args, &mut table).await?,
+            Part::Proof => parts::proof::run(&args, &mut table).await?,
         }
     }
     println!("{table}");

@@ -4,5 +4,6 @@ pub mod audit;
 pub mod bulk;
 pub mod latency;
 pub mod memory;
+pub mod proof;
 pub mod queries;
 pub mod throughput;

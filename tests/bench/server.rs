@@ -27,9 +27,15 @@ pub struct Server {
 impl Server {
     /// Starts one on a log and waits until it listens.
     pub async fn start(place: &Place) -> Result<Self> {
+        Self::start_with(place, &[]).await
+    }
+
+    /// The same with more options.
+    pub async fn start_with(place: &Place, more: &[String]) -> Result<Self> {
         let mut child = Command::new(DUBAN)
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"])
             .args(place.flags())
+            .args(more)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
