@@ -27,7 +27,7 @@ for line in data("SHA256SUMS").decode().splitlines():
     must(hashlib.sha256(data(name)).hexdigest() == digest, name + " is not the file that was packed")
 
 signed, signatures = data("checkpoint").split(b"\n\n", 1)
-must(signed + b"\n" == data("checkpoint.signed") and b"\xe2\x80\x94 " in signatures, "checkpoint.signed")
+must(signed + b"\n" == data("checkpoint.signed"), "checkpoint.signed")
 name, size, root = signed.decode().split("\n")[:3]
 key = data("key.vkey").decode().strip()  # NAME+ID+base64(type 1, then 32 bytes)
 der = base64.b64decode("".join(data("key.pem").decode().split("\n")[1:-2]))
@@ -35,6 +35,8 @@ public = base64.b64decode(key.split("+", 2)[2])
 must(public[:1] == b"\1" and der[-32:] == public[1:], "key.pem is not the key of key.vkey")
 if len(sys.argv) > 1:
     must(sys.argv[1] == key, "the checkpoint is not signed with the key that you were given")
+signature = base64.b64encode(bytes.fromhex(key.split("+")[1]) + data("checkpoint.sig")).decode()
+must(f"— {key.split('+')[0]} {signature}" in signatures.decode().splitlines(), "checkpoint.sig")
 openssl = "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in checkpoint.signed -sigfile checkpoint.sig"
 must(subprocess.run(openssl.split(), cwd=here, capture_output=True).returncode == 0, "the signature")
 
