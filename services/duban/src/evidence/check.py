@@ -22,6 +22,13 @@ def climb(leaf, index, size, path):  # RFC 9162, 2.1.3.2
         index, last = index // 2, last // 2
     return node if last == 0 else None
 
+def because(value):  # every position on which an answer says that it rests
+    if isinstance(value, dict):
+        yield from value.get("because", [])
+        value = list(value.values())
+    for item in value if isinstance(value, list) else []:
+        yield from because(item)
+
 for line in data("SHA256SUMS").decode().splitlines():
     digest, name = line.split("  ", 1)
     must(hashlib.sha256(data(name)).hexdigest() == digest, name + " is not the file that was packed")
@@ -54,6 +61,7 @@ for event in proofs["events"]:
             must(last.get(tag, 0) == previous, f"an event before {position} is left out")
             last[tag] = position
 shown = {event["position"] for event in proofs["events"] if event.get("body")}
-told = [row["because"] for row in json.loads(data("answer.json"))["responsibilities"]]
-must(all(int(position) in shown for because in told for position in because), "an event of the answer is missing")
+for name_of in ["answer", "task", "assignments", "agencies", "readings"]:
+    for position in because(json.loads(data(name_of + ".json"))):
+        must(int(position) in shown, f"event {position}, on which {name_of}.json rests, is missing")
 print(f"{len(shown)} events are in {name} at size {size}, whole and in order 均已核对")
