@@ -249,3 +249,6 @@ impl Wrong {
 fn fault(receipt: &Command, fields: Vec<&'static str>) -> Fault {
     Fault::Receipt { principal: receipt.principal.clone(), request_id: receipt.request_id, fields }
 }
+
+#[cfg(test)]
+mod tests;

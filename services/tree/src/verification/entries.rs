@@ -119,3 +119,6 @@ impl Entries {
         Some((under(inner), BadTile { path: tile.to_string(), what }))
     }
 }
+
+#[cfg(test)]
+mod tests;
