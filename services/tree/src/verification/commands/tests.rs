@@ -41,12 +41,18 @@ fn log(lengths: &[u64]) -> (Vec<Command>, Vec<StoredRequest>) {
 fn found(commands: &[Command], receipts: &[StoredRequest]) -> Vec<Finding> {
     let head = commands.last().map_or(0, |command| command.last);
     let mut books = Books::new(&KEY, head);
-    commands.iter().for_each(|command| books.command(command));
-    receipts.iter().for_each(|receipt| books.receipt(receipt));
+    for command in commands {
+        books.command(command);
+    }
+    for receipt in receipts {
+        books.receipt(receipt);
+    }
     let mut findings = Findings::default();
     if let Some(mut wrong) = books.wrong() {
         wrong.commands(commands.to_vec());
-        receipts.iter().for_each(|receipt| books.recall(&mut wrong, receipt));
+        for receipt in receipts {
+            books.recall(&mut wrong, receipt);
+        }
         wrong.tell(&mut findings);
         assert!(!findings.kept.is_empty(), "what is wrong has a name");
     }
