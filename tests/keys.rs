@@ -101,7 +101,25 @@ async fn who_was_given_the_first_key_follows_to_the_last() {
     assert_eq!(signed_by(&last, &[&first, &second, &third]), [false, false, true]);
     server.terminate().await;
 
-    // The auditor's part, offline: the log's events, the handovers, the first key.
+    // As an auditor types it, who was given the first key long ago.
+    let verify = |key: &Verifier| {
+        let data = place.folder().to_str().unwrap().to_owned();
+        let typed = ["verify", "--data", &data, "--no-views", "--key", &key.to_string()].map(str::to_owned);
+        Command::new(DUBAN).args(typed).output().expect("the binary runs")
+    };
+    let sound = verify(&first);
+    assert!(sound.status.success(), "{}", String::from_utf8_lossy(&sound.stderr));
+    let (kept, gone) = (tree(&place).join("handovers"), tree(&place).join("gone"));
+    std::fs::rename(&kept, &gone).unwrap();
+    assert_eq!(
+        verify(&first).status.code(),
+        Some(7),
+        "without the handovers nobody vouches for the new keys"
+    );
+    assert!(verify(&third).status.success());
+    std::fs::rename(&gone, &kept).unwrap();
+
+    // The same by the parts of it: the log's events, the handovers, the first key.
     let log = Log::open(LogOptions::new(place.folder())).await.unwrap();
     let page = log.read(0, 1000).await.unwrap();
     log.close().await;
@@ -112,7 +130,7 @@ async fn who_was_given_the_first_key_follows_to_the_last() {
     let handovers: Vec<Note> =
         store.handovers().unwrap().iter().map(|bytes| Note::parse(bytes).unwrap()).collect();
     assert_eq!(handovers.len(), 2);
-    let trusted = trusted(origin, &[first.clone()], &ring, &handovers);
+    let trusted = trusted(origin, std::slice::from_ref(&first), &ring, &handovers);
     let size: u64 = last.text().lines().nth(1).unwrap().parse().unwrap();
     assert!(!trusted.at(size).contains(&first) && trusted.at(size).contains(&third));
     for verified in &trusted.rests_on {

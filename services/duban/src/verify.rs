@@ -1,5 +1,6 @@
 //! `duban verify`: a log verified offline against what was signed, with a report that an auditor can file.
 
+mod handovers;
 mod input;
 mod text;
 mod watch;
@@ -72,6 +73,7 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
         witnesses: keys(&args.witness, "--witness")?,
         quorum: args.quorum,
         untold: false,
+        ended: Vec::new(),
     };
     if trust.quorum > trust.witnesses.len() {
         return Err(Failure::Usage(messages::QUORUM.en.to_owned()));
@@ -79,6 +81,9 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
     if trust.keys.is_empty() {
         trust.keys = beside.as_ref().map(|beside| beside.keys.clone()).unwrap_or_default();
         trust.untold = true;
+    }
+    if let Some(beside) = beside.as_ref().filter(|_| !trust.untold) {
+        checkpoints.extend(handovers::follow(&beside.folder, &held, &mut trust).await?);
     }
     if trust.keys.is_empty() && !checkpoints.is_empty() {
         return Err(Failure::Usage(

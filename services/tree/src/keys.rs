@@ -169,6 +169,11 @@ impl Trusted {
         self.keys.iter().map(|(key, _)| key.clone()).collect()
     }
 
+    /// The keys that were retired, each with the size of the last checkpoint on which it counts.
+    pub fn ended(&self) -> Vec<(Verifier, u64)> {
+        self.keys.iter().filter_map(|(key, last)| Some((key.clone(), (*last)?))).collect()
+    }
+
     /// The keys whose signature counts on a checkpoint of this size: not those that had handed over before.
     pub fn at(&self, size: u64) -> Vec<Verifier> {
         let counts = |last: &Option<u64>| last.is_none_or(|last| size <= last);

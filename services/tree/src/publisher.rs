@@ -73,12 +73,12 @@ pub(crate) async fn publish(
     head: TreeHead,
     ring: &Ring,
 ) -> Result<Note, Failed> {
-    let (signing, tiles, ring) = (Arc::clone(signer), Arc::clone(store), ring.clone());
-    let signed = blocking(move || {
+    let (signs, tiles, ring) = (Arc::clone(signer), Arc::clone(store), ring.clone());
+    let signing = blocking(move || {
         let handed_over = tiles.handed_over()?;
-        signing.sign(head, &ring, handed_over, |old| tiles.growth(old, head.size))
+        signs.sign(head, &ring, handed_over, |old| tiles.growth(old, head.size))
     });
-    let Signature { mut note, keys, hands_over } = signed.await??;
+    let Signature { mut note, keys, hands_over } = signing.await??;
     if let Some((witnesses, within)) = witnesses {
         let cosigned = tokio::time::timeout(within, witnesses.cosign(&note, head, store));
         let cosigned = cosigned.await.map_err(|_| Unwitnessed("they don't answer in time".to_owned()))?;

@@ -135,7 +135,7 @@ async fn checked(place: &Place, folder: &Path) -> Result<(f64, f64)> {
         algorithm: Algorithm::Sha256,
         tree: Some((trees, events)),
         checkpoints: Vec::new(),
-        trust: Trust { keys: Vec::new(), witnesses: Vec::new(), quorum: 0, untold: true },
+        trust: Trust { keys: Vec::new(), witnesses: Vec::new(), quorum: 0, untold: true, ended: Vec::new() },
         views: None,
         clock: Arc::new(SystemClock),
     };

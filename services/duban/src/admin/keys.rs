@@ -15,7 +15,7 @@ type Answer = Result<([(HeaderName, &'static str); 1], String), (StatusCode, Str
 
 /// All keys of the tree of this algorithm, a row for each.
 pub(super) async fn list(State(office): State<Asked>, Path(algorithm): Path<String>) -> Answer {
-    let keys = tree(&office, &algorithm)?.keys().await.map_err(refused)?;
+    let keys = tree(&office, &algorithm)?.keys().await.map_err(|error| refused(&error))?;
     let rows = keys.iter().map(|(key, standing)| row(key, *standing)).collect();
     Ok(json(&Value::Array(rows)))
 }
@@ -24,7 +24,8 @@ pub(super) async fn list(State(office): State<Asked>, Path(algorithm): Path<Stri
 pub(super) async fn announce(State(office): State<Asked>, Path(algorithm): Path<String>) -> Answer {
     let tree = tree(&office, &algorithm)?.clone();
     let announcing = tokio::spawn(async move { tree.announce_key().await });
-    let key = announcing.await.map_err(|error| unavailable(chain(&error)))?.map_err(refused)?;
+    let key =
+        announcing.await.map_err(|error| unavailable(chain(&error)))?.map_err(|error| refused(&error))?;
     Ok(json(&Value::Array(vec![json!({ "id": id(&key), "key": key.to_string() })])))
 }
 
@@ -36,7 +37,7 @@ pub(super) async fn retire(
     let tree = tree(&office, &algorithm)?;
     let key = u32::from_str_radix(&key, 16)
         .map_err(|_| (StatusCode::NOT_FOUND, "a key's id is 8 hexadecimal digits\n".to_owned()))?;
-    let key = tree.retire_key(key).await.map_err(refused)?;
+    let key = tree.retire_key(key).await.map_err(|error| refused(&error))?;
     Ok(json(&Value::Array(vec![json!({ "id": id(&key), "key": key.to_string() })])))
 }
 
@@ -69,8 +70,8 @@ fn unavailable(why: String) -> (StatusCode, String) {
     (StatusCode::SERVICE_UNAVAILABLE, why + "\n")
 }
 
-fn refused(error: KeyChangeError) -> (StatusCode, String) {
-    let status = match &error {
+fn refused(error: &KeyChangeError) -> (StatusCode, String) {
+    let status = match error {
         KeyChangeError::Unknown(_) => StatusCode::NOT_FOUND,
         KeyChangeError::NotHere | KeyChangeError::Log(ExecuteError::Rejected(_)) => StatusCode::CONFLICT,
         KeyChangeError::Signer(_)
@@ -78,5 +79,5 @@ fn refused(error: KeyChangeError) -> (StatusCode, String) {
         | KeyChangeError::Log(_)
         | KeyChangeError::Ending => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (status, chain(&error) + "\n")
+    (status, chain(error) + "\n")
 }

@@ -23,6 +23,7 @@ pub(super) async fn run(url: &str, args: &VerifyArgs, printer: &mut Printer) -> 
         witnesses: keys(&args.witness, "--witness")?,
         quorum: args.quorum,
         untold: false,
+        ended: Vec::new(),
     };
     if trust.keys.is_empty() {
         return Err(Failure::Usage("--key: whose signature counts must be said".to_owned()));

@@ -139,7 +139,7 @@ fn two_keys_sign_in_overlap_and_the_one_that_goes_signs_the_handover() {
         let signer = Signer::open(folder.path(), &id(algorithm)).unwrap();
         let first = signer.verifiers().unwrap().remove(0);
         let next = signer.draw_next().unwrap();
-        assert_eq!(signer.verifiers().unwrap(), [first.clone()], "what is drawn signs nothing");
+        assert_eq!(signer.verifiers().unwrap(), std::slice::from_ref(&first), "what is drawn signs nothing");
         let both = [&first, &next];
         let ring = ring(&[(3, &next, Turn::Announced), (5, &first, Turn::Retired)]);
         let sign = |size: u64, handed_over| {

@@ -28,6 +28,8 @@ pub struct Trust {
     pub quorum: usize,
     /// Whether nobody has told the keys: they were found beside the tree.
     pub untold: bool,
+    /// Keys that were retired, each with the size of the last checkpoint on which it counts.
+    pub ended: Vec<(Verifier, u64)>,
 }
 
 impl Trust {
@@ -39,7 +41,9 @@ impl Trust {
         let origin = note.text().lines().next().unwrap_or_default().to_owned();
         let named = |key: &&Verifier| key.name().as_str() == origin;
         let named: Vec<Verifier> = self.keys.iter().filter(named).cloned().collect();
-        let keys = if named.is_empty() { self.keys.clone() } else { named };
+        let mut keys = if named.is_empty() { self.keys.clone() } else { named };
+        let size = note.text().lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or(0_u64);
+        keys.retain(|key| !self.ended.iter().any(|(ended, last)| ended == key && *last < size));
         let needed = if presented.kept { 0 } else { self.quorum };
         let quorum = Quorum::new(needed, self.witnesses.clone()).map_err(|error| said(&error))?;
         let policy = Policy::new(&origin, keys, quorum).map_err(|error| said(&error))?;
