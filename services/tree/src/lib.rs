@@ -18,6 +18,16 @@
 //!   the signer compares it with what it signed before it signs more.
 //! - **The signer's folder has a lock of its own** and its state is read anew for each signature, so that two
 //!   builders on two folders can't have two histories signed.
+//! - **Which keys sign follows from the log's events**, read anew up to each size ([`keys`]). The first key has no
+//!   event: it is what auditors are given, and a log that never changes its key stays as it is. A key is stored under
+//!   another name until its announcement is signed, so a crash leaves one that signs nothing.
+//! - **The signer vouches for no key that isn't its own**: an announcement that somebody wrote into the database stops
+//!   it. Else that key could go on from a history that the old one has signed.
+//! - **A retired key signs until a handover is kept**, not once: if the folder of the tree is lost, it makes another.
+//! - **The process that signs announces and retires keys, asked on its admin port**: it has the signer's folder. Who may
+//!   is who runs the machine; what was done is in the log.
+//! - **TLS to witnesses is rustls with ring**, which builds without C libraries or cmake; it trusts the system's roots.
+//! - **A witness that fails is left alone for a while**, longer each time, unless the quorum needs it.
 //! - **Receipts are summed up, not looked up**: events come by position, receipts by key, and neither fits into memory.
 //!   The sums are keyed with what is drawn for the run, so that who changed the log couldn't make them meet.
 //! - **A tag is a keyed hash of 16 bytes while a log is verified**: 24 bytes a tag, however many and long they are.
