@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::support::{As, DUBAN, Office, Place, Process, context, events, reason_of};
+use crate::support::{As, DUBAN, Office, PATIENCE, Place, Process, context, events, reason_of};
 
 /// The binary with these arguments, for programs.
 fn duban<S: AsRef<str>>(arguments: &[S]) -> Output {
@@ -344,13 +344,23 @@ async fn a_backup_of_a_running_server_is_restored_in_a_new_epoch() {
     assert!(code == Some(6) && said.contains("in use"), "{said}");
 
     let home = Place::Folder(folder());
-    let restored = done(&duban(&["restore", &file, "--data", &text(home.folder())]));
+    let trees = office.folder().join("tree");
+    let tree = office.running().trees.as_ref().expect("trees").find("").expect("a tree");
+    let soon = tokio::time::Instant::now() + PATIENCE;
+    tree.covering(known.position, soon).await.expect("a checkpoint");
+    let restored = done(&duban(&["restore", &file, "--data", &text(home.folder()), "--tree", &text(&trees)]));
     assert_eq!(restored["log"]["log"], log.log.as_str());
     let (code, said) = refused(&duban(&["restore", &file, "--data", &text(home.folder())]));
     assert!(code == Some(5) && said.contains("not empty"), "{said}");
     let copy = Office::open_at(home, "2026-03-03").await;
     assert_ne!(identity(&copy).await.epoch, log.epoch);
-    assert_eq!(events(&copy.auditor()).await[..history.len()], history);
+    let all = events(&copy.auditor()).await;
+    assert_eq!(all[..history.len()], history);
+    // Who keeps the old epoch's checkpoint sees in the new one what was known to be lost.
+    let opened: serde_json::Value = serde_json::from_slice(&all[history.len()].body).expect("a body");
+    let named = opened["event"]["data"]["previousCheckpoint"].as_str().expect("a checkpoint");
+    let origin = format!("duban/logs/{}/epochs/{}\n", log.log, log.epoch);
+    assert!(named.starts_with(&origin) && named.contains("\n\n— "), "{named}");
     let refused = read_after(&copy.auditor(), known).await.expect_err("it is of another epoch");
     assert_eq!(reason_of(&refused).1, "OTHER_LOG");
     copy.verify().await;

@@ -13,7 +13,7 @@ use crate::output::Printer;
 pub(crate) async fn run(args: LoadArgs, printer: &mut Printer) -> Result<(), Failure> {
     let lang = printer.lang();
     let mut bars = Bars::new(lang, messages::LOADING_EVENTS, messages::LOADING_RECEIPTS);
-    let options = LoadOptions::new(&args.from, args.log.location());
+    let options = LoadOptions { trees: args.tree, ..LoadOptions::new(&args.from, args.log.location()) };
     let loaded = moving::load(options, |progress| bars.show(progress)).await;
     bars.clear();
     let Loaded { identity: now, head, receipts, kept } = loaded?;

@@ -12,11 +12,12 @@ use crate::output::Printer;
 
 /// Makes a log of a backup file; or says of a database, put back by Postgres' own means, that it was.
 pub(crate) async fn run(args: RestoreArgs, printer: &mut Printer) -> Result<(), Failure> {
+    let trees = args.tree.as_deref();
     let Restored { identity: log, head } = match (&args.file, args.log.location()) {
         (Some(file), Location::Folder(folder)) => {
-            moving::restore(file, &folder, &SystemClock, &SystemIds).await?
+            moving::restore(file, &folder, trees, &SystemClock, &SystemIds).await?
         }
-        (None, Location::Postgres(url)) => moving::restored(&url, &SystemClock, &SystemIds).await?,
+        (None, Location::Postgres(url)) => moving::restored(&url, trees, &SystemClock, &SystemIds).await?,
         (Some(_), Location::Postgres(_)) => {
             let mistake = "a backup file is restored into a folder: leave --log (DUBAN_LOG) out";
             return Err(Failure::Usage(mistake.to_owned()));

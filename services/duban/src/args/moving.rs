@@ -27,6 +27,10 @@ pub(crate) struct LoadArgs {
     // Where the log will be: an empty folder, or a migrated database as the role that owns it.
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    /// The folder of the audit trees of the log as it was: the event that opens the new epoch then names the last
+    /// checkpoint of the one before
+    #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
+    pub(crate) tree: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -47,4 +51,8 @@ pub(crate) struct RestoreArgs {
     // Where the log will be, or is: a folder without one, or the database as the role that owns it.
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    /// The folder of the audit trees of the log as it was: the event that opens the new epoch then names the last
+    /// checkpoint of the one before
+    #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
+    pub(crate) tree: Option<PathBuf>,
 }

@@ -7,7 +7,7 @@ use duban_domain::Position;
 use duban_domain::log::Origin;
 
 use super::MoveError;
-use super::epoch::Opening;
+use super::epoch::{Opening, last_checkpoint};
 use super::folder::sync_folder;
 use crate::append::LogIdentity;
 use crate::clock::{Clock, Ids};
@@ -48,10 +48,12 @@ pub async fn backup(folder: &Path, to: &Path) -> Result<BackedUp, MoveError> {
 }
 
 /// Makes the log in `folder` of the backup `file`. It goes on in a new epoch: what was recorded after the backup
-/// is lost, and whoever knows of it must learn that.
+/// is lost, and whoever knows of it must learn that: the event that opens the epoch names the last checkpoint of the
+/// one before, if its tree is in the folder `trees`.
 pub async fn restore(
     file: &Path,
     folder: &Path,
+    trees: Option<&Path>,
     clock: &dyn Clock,
     ids: &dyn Ids,
 ) -> Result<Restored, MoveError> {
@@ -67,18 +69,25 @@ pub async fn restore(
     if found.sealed {
         return Err(MoveError::Sealed);
     }
-    let opening = Opening::of(found.identity, found.head, Origin::Backup, clock, ids);
+    let checkpoint = last_checkpoint(trees, found.identity)?;
+    let opening = Opening::of(found.identity, found.head, Origin::Backup, checkpoint, clock, ids);
     sqlite::open_epoch(&part, &opening, clock).await?;
     put(&part, &path)?;
     Ok(Restored { identity: opening.identity, head: found.head + 1 })
 }
 
 /// Says that the database at `url` was put back to an earlier moment by Postgres' own means: its log goes on in a
-/// new epoch. By the role that owns the log; servers that run on it must be started again.
-pub async fn restored(url: &str, clock: &dyn Clock, ids: &dyn Ids) -> Result<Restored, MoveError> {
+/// new epoch, as [`restore`] says. By the role that owns the log; servers that run on it must be started again.
+pub async fn restored(
+    url: &str,
+    trees: Option<&Path>,
+    clock: &dyn Clock,
+    ids: &dyn Ids,
+) -> Result<Restored, MoveError> {
     let restoring = Restoring::begin(url).await?;
     let Found { identity, head } = restoring.found;
-    let opening = Opening::of(identity, head, Origin::Backup, clock, ids);
+    let checkpoint = last_checkpoint(trees, identity)?;
+    let opening = Opening::of(identity, head, Origin::Backup, checkpoint, clock, ids);
     restoring.finish(&opening, clock).await?;
     Ok(Restored { identity: opening.identity, head: head + 1 })
 }

@@ -1,5 +1,7 @@
 //! The event that opens an epoch, where a log goes on from a copy of itself.
 
+use std::path::Path;
+
 use duban_domain::Position;
 use duban_domain::caller::{Caller, PrincipalId, Role};
 use duban_domain::command::Context;
@@ -7,12 +9,16 @@ use duban_domain::event::{Event, type_of};
 use duban_domain::log::{LogEvent, Origin};
 use duban_domain::name::LogId;
 use duban_domain::time::civil_date;
+use duban_merkle::Note;
 use sha2::{Digest as _, Sha256};
 
+use super::MoveError;
 use crate::append::{self, Append, Condition, LogIdentity};
 use crate::clock::{Clock, Ids};
 use crate::event::NewEvent;
 
+/// The newest checkpoint of a tree, in its folder.
+const CHECKPOINT: &str = "checkpoint";
 /// Who acts.
 const PRINCIPAL: &str = "system:log";
 
@@ -23,11 +29,12 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// The epoch after that of `previous`, which ends at `head`.
+    /// The epoch after that of `previous`, which ends at `head`, and of which `checkpoint` was signed last.
     pub(crate) fn of(
         previous: LogIdentity,
         head: Position,
         origin: Origin,
+        checkpoint: Option<String>,
         clock: &dyn Clock,
         ids: &dyn Ids,
     ) -> Self {
@@ -40,7 +47,7 @@ impl Opening {
             origin,
             previous_epoch: previous.epoch,
             previous_position: head,
-            previous_checkpoint: None,
+            previous_checkpoint: checkpoint,
         });
         let context = Context::default();
         let body = event.encode(&context);
@@ -68,5 +75,21 @@ impl Opening {
             read_at: head,
         };
         Self { identity, append }
+    }
+}
+
+/// The newest checkpoint of this epoch's tree, in the folder of the audit trees, as it was signed; `None` if there is
+/// none. Whose signature it is nobody says here: whoever verifies has the keys.
+pub(super) fn last_checkpoint(trees: Option<&Path>, of: LogIdentity) -> Result<Option<String>, MoveError> {
+    let Some(trees) = trees else { return Ok(None) };
+    let file = trees.join(of.epoch.to_string()).join(CHECKPOINT);
+    let bytes = match std::fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(MoveError::File(file, error)),
+    };
+    match Note::parse(&bytes) {
+        Ok(note) => Ok(Some(note.to_string())),
+        Err(error) => Err(MoveError::Damaged { file, position: None, what: error.to_string() }),
     }
 }

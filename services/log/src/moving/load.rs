@@ -6,7 +6,7 @@ use std::sync::Arc;
 use duban_domain::log::Origin;
 use duban_domain::{Position, Timestamp};
 
-use super::epoch::Opening;
+use super::epoch::{Opening, last_checkpoint};
 use super::folder::{Folder, Kind, Segment};
 use super::format::Manifest;
 use super::target::Target;
@@ -22,6 +22,8 @@ pub struct LoadOptions {
     pub from: PathBuf,
     /// Where the log shall be: a folder without one, or a database whose log is empty.
     pub to: Location,
+    /// The folder of the audit trees in which the last checkpoint of the epoch before may be found.
+    pub trees: Option<PathBuf>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where the id of a new epoch comes from.
@@ -31,7 +33,7 @@ pub struct LoadOptions {
 impl LoadOptions {
     /// The export in the folder `from` to the log at `to`.
     pub fn new(from: impl Into<PathBuf>, to: Location) -> Self {
-        Self { from: from.into(), to, clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) }
+        Self { from: from.into(), to, trees: None, clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) }
     }
 }
 
@@ -50,7 +52,7 @@ pub struct Loaded {
 
 /// Loads an export, or goes on with a load that was broken off.
 pub async fn load(options: LoadOptions, mut progress: impl FnMut(Progress)) -> Result<Loaded, MoveError> {
-    let LoadOptions { from, to, clock, ids } = options;
+    let LoadOptions { from, to, trees, clock, ids } = options;
     let (folder, manifest, digest) = Folder::whole(&from)?;
     let mut target = Target::open(&to, digest).await?;
     let (head, receipts) = target.loaded().await?;
@@ -71,7 +73,8 @@ pub async fn load(options: LoadOptions, mut progress: impl FnMut(Progress)) -> R
         target.finish(&epochs, None, &*clock).await?;
         return Ok(loaded);
     }
-    let opening = Opening::of(exported, manifest.head, Origin::Export, &*clock, &*ids);
+    let checkpoint = last_checkpoint(trees.as_deref(), exported)?;
+    let opening = Opening::of(exported, manifest.head, Origin::Export, checkpoint, &*clock, &*ids);
     target.finish(&epochs, Some(&opening), &*clock).await?;
     Ok(Loaded {
         identity: opening.identity,

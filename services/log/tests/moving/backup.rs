@@ -32,7 +32,7 @@ async fn a_backup_is_whole_while_the_log_is_written() {
 
     let home = Home::new();
     let clock: &dyn Clock = &*f.clock;
-    let restored = restore(&file, home.folder.path(), clock, &SystemIds).await.unwrap();
+    let restored = restore(&file, home.folder.path(), None, clock, &SystemIds).await.unwrap();
     assert_eq!(restored.identity.log, f.log.identity().log);
     assert_ne!(restored.identity.epoch, f.log.identity().epoch);
     let log = home.open(&f).await.unwrap();
@@ -72,7 +72,7 @@ async fn only_a_folder_without_a_log_is_restored() {
     let to = |path: &std::path::Path| {
         let (file, path) = (file.clone(), path.to_owned());
         let clock = std::sync::Arc::clone(&f.clock);
-        async move { restore(&file, &path, &*clock, &SystemIds).await }
+        async move { restore(&file, &path, None, &*clock, &SystemIds).await }
     };
     let refused = to(f.folder.path()).await.unwrap_err();
     assert!(matches!(refused, MoveError::Open(OpenError::InUse(_))), "{refused}");
@@ -99,6 +99,6 @@ async fn a_log_that_has_ended_is_not_restored() {
     let file = folder.path().join("backup.db");
     backup(f.folder.path(), &file).await.unwrap();
     let home = Home::new();
-    let refused = restore(&file, home.folder.path(), &*f.clock, &SystemIds).await.unwrap_err();
+    let refused = restore(&file, home.folder.path(), None, &*f.clock, &SystemIds).await.unwrap_err();
     assert!(matches!(refused, MoveError::Sealed), "{refused}");
 }

@@ -156,7 +156,7 @@ async fn only_the_owner_loads_and_opens_an_epoch() {
     exported.export(&f).await.unwrap();
     let refused = move_in(&f, &exported, database.app(), |_| {}).await.unwrap_err();
     assert!(matches!(refused, MoveError::Open(OpenError::Role(_))), "{refused}");
-    let refused = restored(&database.app(), &*f.clock, &SystemIds).await.unwrap_err();
+    let refused = restored(&database.app(), None, &*f.clock, &SystemIds).await.unwrap_err();
     assert!(matches!(refused, MoveError::Open(OpenError::Role(_))), "{refused}");
     let log = open(&f, database.app()).await.unwrap();
     assert_eq!(log.head().await.unwrap(), 0);
@@ -169,7 +169,7 @@ async fn a_restored_database_is_in_another_epoch_and_an_old_server_notices() {
     let owner = app.replace(duban_test_postgres::APP, duban_test_postgres::OWNER);
     f.log.append(append(1, &[&["a"]])).await.unwrap();
     let before = f.log.identity();
-    let restored = restored(&owner, &*f.clock, &SystemIds).await.unwrap();
+    let restored = restored(&owner, None, &*f.clock, &SystemIds).await.unwrap();
     assert_eq!((restored.identity.log, restored.head), (before.log, 2));
     assert_ne!(restored.identity.epoch, before.epoch);
     // Who serves the old epoch neither reads nor writes on.
@@ -187,6 +187,6 @@ async fn a_restored_database_is_in_another_epoch_and_an_old_server_notices() {
     log.close().await;
     // Nor does an ended log begin an epoch.
     move_out(Location::Postgres(owner.clone()), &Exporting::new(), true).await.unwrap();
-    let ended = duban_log::moving::restored(&owner, &*f.clock, &SystemIds).await.unwrap_err();
+    let ended = duban_log::moving::restored(&owner, None, &*f.clock, &SystemIds).await.unwrap_err();
     assert!(matches!(ended, MoveError::Sealed), "{ended}");
 }

@@ -71,7 +71,7 @@ async fn a_file_of_version_1_is_exported_and_backed_up_as_it_is() {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
     assert_eq!(version, 1, "who only reads changes nothing");
     let restored = Home::new();
-    restore(&file, restored.folder.path(), &*f.clock, &SystemIds).await.unwrap();
+    restore(&file, restored.folder.path(), None, &*f.clock, &SystemIds).await.unwrap();
     for home in [home, restored] {
         let mut after = contents(&home.open(&f).await.unwrap()).await;
         after.events.pop();
