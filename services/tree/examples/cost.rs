@@ -2,7 +2,12 @@
 //!
 //! `cargo run --release -p duban-tree --example cost [EVENTS] [FOLDER]`
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "it is there to print figures"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,8 +53,8 @@ async fn main() {
     }
     println!(
         "appends a second with the tree {with:.0?}, without {without:.0?}: medians {:.0} and {:.0}",
-        median(with),
-        median(without)
+        median(&with),
+        median(&without)
     );
 
     while log.head().await.unwrap() < events {
@@ -93,11 +98,12 @@ fn start(log: &Log, folder: &Path) -> Tree {
 
 async fn caught_up(log: &Log, tree: &Tree) {
     let head = log.head().await.unwrap();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(600);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(10);
     tree.covering(head, deadline).await.unwrap();
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
+fn median(rates: &[f64]) -> f64 {
+    let mut rates = rates.to_vec();
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
 }
