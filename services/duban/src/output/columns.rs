@@ -66,6 +66,9 @@ mod tests {
         }
     }
 
+    /// Events with their proofs: `duban prove` has a way of its own to show them.
+    const SHOWN_OTHERWISE: [&str; 1] = ["duban.audit.v1.ProveHistoryResponse.events"];
+
     #[test]
     fn every_column_is_a_field_of_the_items_and_every_list_has_columns() {
         for message in
@@ -73,6 +76,9 @@ mod tests {
         {
             for list in message.fields().filter(FieldDescriptor::is_list) {
                 let Kind::Message(item) = list.kind() else { continue };
+                if SHOWN_OTHERWISE.contains(&list.full_name()) {
+                    continue;
+                }
                 let requested = message.name().ends_with("Request");
                 let known = COLUMNS.iter().find(|(name, _)| *name == list.json_name());
                 assert!(known.is_some() || requested, "{} has no columns", list.full_name());
