@@ -21,7 +21,7 @@ pub enum Part {
     Queries,
     /// Memory and time to start, on logs of several sizes
     Memory,
-    /// The audit tree: what it costs appends, its proofs, checking a whole log
+    /// The audit tree: what it costs appends, and its proofs
     Proof,
 }
 

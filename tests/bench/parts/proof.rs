@@ -1,15 +1,10 @@
-//! What the audit tree costs those who append, how fast it proves that an event is in it, and how fast a whole log is
-//! checked offline.
+//! What the audit tree costs those who append, and how fast it proves that an event is in it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duban_log::{Archive, Held, SystemClock};
-use duban_merkle::Algorithm;
 use duban_proto::audit::v1::ProveInclusionRequest;
 use duban_proto::audit::v1::proof_service_client::ProofServiceClient;
-use duban_tree::verification::{Trust, Verification, verify};
 use tonic::Code;
 
 use crate::Result;
@@ -17,7 +12,7 @@ use crate::args::Args;
 use crate::cost::cpu;
 use crate::load::{Commander, Mix, Who, stretch};
 use crate::log::{Kept, kept};
-use crate::place::{Engine, Place};
+use crate::place::Engine;
 use crate::samples::{Samples, median};
 use crate::server::Server;
 use crate::table::{Figure, Goal, Table};
@@ -115,38 +110,11 @@ async fn proofs(table: &mut Table, args: &Args, log: &Kept) -> Result<()> {
         samples.push(asked.elapsed());
     }
     server.stop().await?;
-    let (rate, each) = checked(&place, folder.path()).await?;
     let all = |what: &str| format!("{events} events: {what}");
-    table.figure(&all("checked offline: hashes, tree, chains, receipts"), Figure::Rate(rate), Goal::None);
-    table.figure(&all("the same, in a second of one core"), Figure::Rate(each), Goal::AtLeast(200_000.0));
     table.figure(&all("tree built from nothing, beside the views"), Figure::Time(built), Goal::None);
     table.figure(&all("inclusion proof over gRPC, p50"), Figure::Time(samples.p50()), Goal::None);
     table.figure(&all("inclusion proof over gRPC, p99"), Figure::Time(samples.p99()), Goal::AtMost(0.001));
     Ok(())
-}
-
-/// The whole log against its tree, in this process: events a second, and in a second of processor time.
-async fn checked(place: &Place, folder: &Path) -> Result<(f64, f64)> {
-    let archive = Archive::open(&Held::Log(place.location())).await?;
-    let (events, identity) = (archive.head(), archive.identity());
-    let trees = folder.join("tree").join(identity.epoch.to_string());
-    let verification = Verification {
-        archive,
-        algorithm: Algorithm::Sha256,
-        tree: Some((trees, events)),
-        checkpoints: Vec::new(),
-        trust: Trust { keys: Vec::new(), witnesses: Vec::new(), quorum: 0, untold: true, ended: Vec::new() },
-        views: None,
-        clock: Arc::new(SystemClock),
-    };
-    let (us, start) = (std::process::id(), Instant::now());
-    let before = cpu(us)?;
-    let report = verify(verification, |_| ()).await?;
-    let (took, cost) = (start.elapsed(), cpu(us)?.saturating_sub(before));
-    if let Some(finding) = report.first() {
-        return Err(format!("a log that nobody touched: {finding:?}").into());
-    }
-    Ok((events as f64 / took.as_secs_f64(), events as f64 / cost.as_secs_f64().max(0.01)))
 }
 
 /// The options that put the tree and its key into a folder.
