@@ -59,7 +59,9 @@ fn left_out(shown: &[String], came: Vec<String>) -> Vec<String> {
     let mut at = kept.len();
     for part in between.iter().filter(|part| !part.is_empty()) {
         let found = came.iter().skip(at).position(|line| kinds(line) == kinds(&part[0]));
-        at += found.unwrap_or_else(|| panic!("{} came nowhere: mend the README by hand", part[0]));
+        at += found.unwrap_or_else(|| {
+            panic!("{} came nowhere: mend the README by hand. What came:\n{}", part[0], came.join("\n"))
+        });
         kept.push("...".to_owned());
         kept.extend_from_slice(&came[at..(at + part.len()).min(came.len())]);
         at += part.len();

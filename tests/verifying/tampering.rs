@@ -128,6 +128,21 @@ async fn the_previous_position_of_a_tag_lies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_index_of_tags_hides_or_adds_an_event() {
+    let last = "(SELECT max(position) FROM event_tags WHERE tag LIKE 'task:%')";
+    for sql in [
+        format!("DELETE FROM event_tags WHERE tag LIKE 'task:%' AND position = {last}"),
+        format!("INSERT INTO event_tags (tag, position) SELECT 'task:none', {last}"),
+        format!("UPDATE event_tags SET tag = 'task:none' WHERE tag LIKE 'task:%' AND position = {last}"),
+    ] {
+        let case = Case::new().await;
+        case.tamper(&sql).await;
+        let found = case.verify(&["--no-views"]).of("index");
+        assert!(found.len() == 1 && found[0]["position"].as_u64() > Some(1), "{sql}: {found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn receipts_are_altered() {
     let first = "(SELECT min(request_id) FROM receipts WHERE last_position > 100 AND last_position >= first_position)";
     let one = format!("WHERE request_id = {first}");
@@ -164,6 +179,57 @@ async fn a_row_of_a_view_is_changed() {
     assert_eq!((found.len(), &found[0]["view"]), (1, &"responsibility".into()));
     assert_ne!(found[0]["claimed"], found[0]["replayed"]);
     case.sound(&["--no-views"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_is_kept_from_being_compared_is_told() {
+    let case = Case::new().await;
+    let mut file = intruder(&case.folder().join("views.db")).await;
+    let sql = "UPDATE view_positions SET version = version + 5 WHERE view = 'responsibility'";
+    assert_eq!(sqlx::query(sql).execute(&mut file).await.expect("it is done").rows_affected(), 1);
+    sqlx::Connection::close(file).await.expect("closed");
+    let report = case.sound(&[]);
+    let told = report["uncovered"].as_array().expect("a list").iter();
+    let views: Vec<_> = told.filter(|one| one["uncovered"] == "views").collect();
+    assert_eq!(views[0]["views"], serde_json::json!(["responsibility"]), "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_epoch_does_not_lead_away_from_the_tree() {
+    let case = Case::new().await;
+    case.tamper("INSERT INTO identity SELECT 2, log, randomblob(16) FROM identity").await;
+    let verified = case.verify(&[]);
+    assert_eq!(verified.0.status.code(), Some(7), "{}", verified.said());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tree_that_is_said_to_be_smaller_is_compared_all_the_same() {
+    let case = Case::new().await;
+    let file = case.tree().join("tree.json");
+    let mut stood: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("read")).expect("JSON");
+    stood["size"] = 1.into();
+    std::fs::write(&file, stood.to_string()).expect("written");
+    assert_eq!(case.sound(&["--no-views"])["tree"]["compared"], LAST);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_the_engine_itself_cannot_read_is_a_finding() {
+    let case = Case::new().await;
+    std::fs::write(
+        case.folder().join("views.db"),
+        "no database, but some text that is longer than a header is; ".repeat(40),
+    )
+    .expect("written");
+    assert!(!case.verify(&[]).of("unreadable").is_empty());
+    let case = Case::new().await;
+    let file = case.folder().join("log.db");
+    let mut bytes = std::fs::read(&file).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 16_384].fill(0xa5);
+    std::fs::write(&file, bytes).expect("written");
+    let said = case.verify(&["--no-views"]);
+    assert_eq!(said.0.status.code(), Some(7), "{}", said.said());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use duban_log::{Archive, Held, SystemClock};
 use duban_merkle::Algorithm;
-use duban_tree::verification::{Phase, Presented, Progress, Trust, Verification, VerifyError, verify};
+use duban_tree::verification::{
+    Claimed, Phase, Presented, Progress, Trust, Verification, VerifyError, verify,
+};
 use serde_json::Value;
 
 use crate::args::{Service, VerifyArgs};
@@ -19,7 +21,8 @@ use crate::i18n::{Lang, messages, verification};
 use crate::moving::Bar;
 use crate::output::Printer;
 use crate::server::views_of;
-use input::{Beside, keys, read};
+pub(crate) use input::keys;
+use input::{Beside, OFF, read};
 
 /// Verifies the log, shows what was found and files it.
 pub(crate) async fn run(args: VerifyArgs, printer: &mut Printer) -> Result<(), Failure> {
@@ -57,6 +60,7 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
     let algorithm = if args.sm { Algorithm::Sm3 } else { Algorithm::Sha256 };
     let first = Archive::open(&held).await?;
     let identity = first.identity();
+    let views = if args.no_views { None } else { Some(claimed(&first, scratch).await?) };
     first.close().await;
     let beside = Beside::find(args.tree.as_deref(), &held, identity, algorithm)?;
     let mut checkpoints = Vec::new();
@@ -90,11 +94,29 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
             "--key: no key is known that could have signed the checkpoint".to_owned(),
         ));
     }
-    // Opened again after the tree was looked at: what the tree has is in the log by now.
+    let left_out = args.tree.as_deref().is_some_and(|tree| tree.as_os_str() == OFF);
+    if !args.key.is_empty() && checkpoints.is_empty() && !left_out {
+        let message = format!(
+            "--key: nothing that it could have signed is there: no tree of epoch {} is known, and no checkpoint was given",
+            identity.epoch
+        );
+        return Err(Failure::Other { exit: Exit::Unverified, message });
+    }
+    // Opened again after views and tree were looked at: what they have is in the log by now.
     let archive = Archive::open(&held).await?;
-    let views = (!args.no_views).then(|| (views_of(&Service::ALL), scratch.to_owned()));
     let tree = beside.map(|beside| (beside.folder, beside.size));
     Ok(Verification { archive, algorithm, tree, checkpoints, trust, views, clock: Arc::new(SystemClock) })
+}
+
+/// What is claimed of the views.
+async fn claimed(archive: &Archive, scratch: &Path) -> Result<Claimed, Failure> {
+    let views = views_of(&Service::ALL);
+    let claims = match archive.claims(&views).await {
+        Ok(claims) => Ok(claims),
+        Err(error) if error.is_damage() => Err(chain(&error)),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Claimed { views, claims, scratch: scratch.to_owned() })
 }
 
 fn presented(path: &Path, kept: bool) -> Result<Presented, Failure> {

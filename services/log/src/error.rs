@@ -10,6 +10,17 @@ use duban_domain::{Position, Rejection};
 #[error(transparent)]
 pub struct StorageError(Arc<sqlx::Error>);
 
+impl StorageError {
+    /// Whether it is the database's own file that is not what it should be: asked again, it says the same.
+    pub(crate) fn is_damage(&self) -> bool {
+        // SQLite's ERROR (say a table that is gone), CORRUPT and NOTADB, and what extends them; Postgres's codes are
+        // of five characters.
+        let code = self.0.as_database_error().and_then(|error| error.code());
+        let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 1 | 11 | 26))
+    }
+}
+
 impl From<sqlx::Error> for StorageError {
     fn from(error: sqlx::Error) -> Self {
         Self(Arc::new(error))

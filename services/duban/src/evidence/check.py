@@ -3,7 +3,10 @@ import base64, hashlib, json, pathlib, subprocess, sys
 
 here = pathlib.Path(__file__).resolve().parent
 sha256 = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
-data = lambda name: (here / name).read_bytes()
+
+def data(name):
+    must((here / name).is_file(), name + " is missing")
+    return (here / name).read_bytes()
 
 def must(holds, what):
     if not holds:
@@ -48,6 +51,7 @@ openssl = "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in checkpoint.s
 must(subprocess.run(openssl.split(), cwd=here, capture_output=True).returncode == 0, "the signature")
 
 proofs, last = json.loads(data("proofs.json")), {}
+must("task:" + json.loads(data("task.json"))["task"]["name"][6:] in proofs["tags"], "the task's tag")
 for event in proofs["events"]:
     leaf, position = data(event["leaf"]), event["position"]
     envelope, path = json.loads(leaf), [bytes.fromhex(hash) for hash in event["path"]]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::args::{Ask, EvidenceArgs, WHO, Who};
 use crate::failure::{Exit, Failure};
 use crate::run::Session;
+use crate::verify::keys;
 
 const TASK: &str = "duban.tasks.v1.TaskService/GetTask";
 const ASSIGNMENTS: &str = "duban.tasks.v1.AssignmentService/ListAssignments";
@@ -243,16 +244,15 @@ impl Proofs<'_> {
 
     /// The checkpoint, verified by the key that was typed, else by one that the server names.
     async fn open(&self, checkpoint: &pb::SignedCheckpoint) -> Result<(Verified, Verifier), Failure> {
-        let keys: Vec<String> = if let Some(key) = self.key {
-            vec![key.to_owned()]
+        let keys = if let Some(key) = self.key {
+            keys(&[key.to_owned()], "--key")?
         } else {
             let request = json!({ "origin": checkpoint.origin });
             let newest: pb::GetCheckpointResponse = self.session.ask(CHECKPOINT, &request).await?;
-            newest.verifiers
+            keys(&newest.verifiers, "the server's key")?
         };
         let mut why = "the server names no key".to_owned();
-        for text in &keys {
-            let key: Verifier = text.parse().map_err(|error| Failure::Usage(format!("{text}: {error}")))?;
+        for key in keys {
             let policy = Policy::new(&checkpoint.origin, vec![key.clone()], Quorum::none());
             let opened = policy.map_err(|error| error.to_string());
             match opened.and_then(|policy| policy.open(checkpoint.note.as_bytes()).map_err(|e| e.to_string()))

@@ -21,6 +21,8 @@ fn fault(fault: &Fault) -> String {
         Fault::Time { says, before } => format!("记录时间 {says} 早于前一事件（{before}）"),
         Fault::Envelope { what } => format!("信封不合日志所写的格式：{what}"),
         Fault::Previous { tag, says, is } => format!("标签 {tag} 的前一位置写作{says}，实为{is}"),
+        Fault::Epoch { says, is } => format!("日志自称处于纪元 {says}，而其事件最后开启的是 {is}"),
+        Fault::Index => "标签索引与事件所载的标签不符：按标签读取会有遗漏或多出".to_owned(),
         Fault::Body { what } => format!("正文有误：{what}"),
         Fault::Changed { fields } if fields[..] == ["body"] => "正文与所承诺的不符".to_owned(),
         Fault::Changed { fields } => format!("与审计树中的事件不符：{}", fields.join("、")),

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::server::TREE;
 
 /// Where there is no tree.
-const OFF: &str = "off";
+pub(super) const OFF: &str = "off";
 
 /// A file, which must be there.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Keys as they were typed: each one itself, or a file with one a line.
-pub(super) fn keys(typed: &[String], option: &str) -> Result<Vec<Verifier>, Failure> {
+pub(crate) fn keys(typed: &[String], option: &str) -> Result<Vec<Verifier>, Failure> {
     let mut keys = Vec::new();
     for one in typed {
         let text = if one.contains('+') && !Path::new(one).is_file() {
@@ -55,6 +55,11 @@ pub(super) struct Beside {
 #[derive(serde::Deserialize)]
 struct Stood {
     size: u64,
+}
+
+/// The size that a checkpoint is of, whoever signed it.
+fn signed_size(checkpoint: &Presented) -> Option<u64> {
+    std::str::from_utf8(&checkpoint.bytes).ok()?.lines().nth(1)?.parse().ok()
 }
 
 impl Beside {
@@ -100,6 +105,8 @@ impl Beside {
             exit: Exit::Unverified,
             message: format!("{}: {error}", folder.join("tree.json").display()),
         })?;
+        // A checkpoint is never ahead of the tiles: whatever tree.json says, so many leaves are there.
+        let size = size.max(checkpoint.as_ref().and_then(signed_size).unwrap_or(0));
         let path = folder.join("keys");
         let keys = if path.is_file() { keys(&[path.display().to_string()], "keys")? } else { Vec::new() };
         Ok(Some(Self { folder, size, checkpoint, keys }))

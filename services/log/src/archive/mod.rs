@@ -163,6 +163,16 @@ impl Archive {
         Ok(Some(Stretch { events, file: None }))
     }
 
+    /// The first position at which a database's index of tags, by which servers find a subject's events, is not what
+    /// the events say; an export has no such index.
+    pub async fn misfiled(&self) -> Result<Option<Position>, MoveError> {
+        match &self.kind {
+            Kind::Export(_) => Ok(None),
+            Kind::Folder(source) => source.misfiled().await,
+            Kind::Postgres(source) => source.misfiled().await,
+        }
+    }
+
     /// The next receipts, in the order of their keys; `None` after the last.
     pub async fn receipts(
         &self,

@@ -75,6 +75,14 @@ pub enum MoveError {
     Storage(#[from] StorageError),
 }
 
+impl MoveError {
+    /// Whether it is the database's own file that is not what it should be: asked again, it says the same.
+    pub fn is_damage(&self) -> bool {
+        let (Self::Storage(error) | Self::Read(ReadError::Unavailable(error))) = self else { return false };
+        error.is_damage()
+    }
+}
+
 fn whose(log: Option<&Uuid>) -> String {
     log.map_or_else(|| "a log".to_owned(), |log| format!("log {log}"))
 }

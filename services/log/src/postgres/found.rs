@@ -54,6 +54,48 @@ impl Source {
     }
 }
 
+/// An event that the index of tags doesn't have under a tag of its own: the first.
+const UNFILED: &str =
+    "SELECT min(e.position) FROM duban_log.events AS e CROSS JOIN LATERAL unnest(e.tags) AS t (tag)
+    WHERE e.position BETWEEN 1 AND $1 AND NOT EXISTS
+    (SELECT 1 FROM duban_log.event_tags AS x WHERE x.tag = t.tag AND x.position = e.position)";
+/// How many entries of the index there should be, and how many there are: an event that has a tag twice is no leaf.
+const COUNTS: &str = "SELECT
+    (SELECT coalesce(sum(cardinality(tags)), 0)::bigint FROM duban_log.events WHERE position BETWEEN 1 AND $1),
+    (SELECT count(*) FROM duban_log.event_tags WHERE position BETWEEN 1 AND $1)";
+/// What the index has and no event says: the first.
+const STRAY: &str =
+    "SELECT min(x.position) FROM duban_log.event_tags AS x WHERE x.position BETWEEN 1 AND $1 AND NOT EXISTS
+    (SELECT 1 FROM duban_log.events AS e WHERE e.position = x.position AND x.tag = ANY (e.tags))";
+
+/// Where neither the index nor the events have anything to be.
+const OUTSIDE: &str =
+    "SELECT min(position) FROM (SELECT position FROM duban_log.event_tags WHERE position < 1
+    OR position > (SELECT coalesce(max(position), 0) FROM duban_log.events)
+    UNION ALL SELECT position FROM duban_log.events WHERE position < 1) AS found";
+
+impl Source {
+    /// The first position at which the index of tags is not what the events say.
+    pub(crate) async fn misfiled(&self) -> Result<Option<Position>, MoveError> {
+        let head = signed(self.head());
+        let mut transaction = again(|| self.pool().begin()).await?;
+        // It looks at all that there is, and blocks nobody.
+        sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
+        let unfiled: Option<i64> =
+            sqlx::query_scalar(UNFILED).bind(head).fetch_one(&mut *transaction).await?;
+        let (said, there): (i64, i64) =
+            sqlx::query_as(COUNTS).bind(head).fetch_one(&mut *transaction).await?;
+        let stray: Option<i64> = if said == there && unfiled.is_none() {
+            None
+        } else {
+            sqlx::query_scalar(STRAY).bind(head).fetch_one(&mut *transaction).await?
+        };
+        let outside: Option<i64> = sqlx::query_scalar(OUTSIDE).fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(unfiled.into_iter().chain(stray).chain(outside).min().map(|position| unsigned(position.max(0))))
+    }
+}
+
 /// An event; what is wrong with its row is told, and a database that fails is an error.
 fn read(row: &PgRow) -> Result<Result<StoredEvent, Unreadable>, MoveError> {
     match event_of(row) {

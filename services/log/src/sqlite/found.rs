@@ -62,6 +62,39 @@ impl Source {
     }
 }
 
+/// An event that the index of tags doesn't have under a tag of its own: the first.
+const UNFILED: &str =
+    "SELECT min(e.position) FROM events AS e, json_each(e.tags) AS t WHERE e.position BETWEEN 1 AND $1
+    AND NOT EXISTS (SELECT 1 FROM event_tags AS x WHERE x.tag = t.value ->> 0 AND x.position = e.position)";
+/// How many entries of the index there should be, and how many there are: an event that has a tag twice is no leaf.
+const COUNTS: &str =
+    "SELECT (SELECT coalesce(sum(json_array_length(tags)), 0) FROM events WHERE position BETWEEN 1 AND $1),
+    (SELECT count(*) FROM event_tags WHERE position BETWEEN 1 AND $1)";
+/// What the index has and no event says: the first.
+const STRAY: &str = "SELECT min(x.position) FROM event_tags AS x WHERE x.position BETWEEN 1 AND $1 AND NOT EXISTS
+    (SELECT 1 FROM events AS e, json_each(e.tags) AS t WHERE e.position = x.position AND t.value ->> 0 = x.tag)";
+
+/// Where neither the index nor the events have anything to be.
+const OUTSIDE: &str = "SELECT min(position) FROM (SELECT position FROM event_tags WHERE position < 1
+    OR position > (SELECT coalesce(max(position), 0) FROM events)
+    UNION ALL SELECT position FROM events WHERE position < 1) AS found";
+
+impl Source {
+    /// The first position at which the index of tags is not what the events say.
+    pub(crate) async fn misfiled(&self) -> Result<Option<Position>, MoveError> {
+        let (head, pool) = (signed(self.head()), self.reader().pool());
+        let unfiled: Option<i64> = sqlx::query_scalar(UNFILED).bind(head).fetch_one(pool).await?;
+        let (said, there): (i64, i64) = sqlx::query_as(COUNTS).bind(head).fetch_one(pool).await?;
+        let stray: Option<i64> = if said == there && unfiled.is_none() {
+            None
+        } else {
+            sqlx::query_scalar(STRAY).bind(head).fetch_one(pool).await?
+        };
+        let outside: Option<i64> = sqlx::query_scalar(OUTSIDE).fetch_one(pool).await?;
+        Ok(unfiled.into_iter().chain(stray).chain(outside).min().map(|position| unsigned(position.max(0))))
+    }
+}
+
 /// An event; what is wrong with its row is told, and a database that fails is an error.
 fn read(row: &SqliteRow) -> Result<Result<StoredEvent, Unreadable>, MoveError> {
     match event_of(row) {

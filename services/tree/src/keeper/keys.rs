@@ -109,7 +109,8 @@ impl Tree {
     }
 
     async fn hand(&self) -> Result<(&Hand, Arc<Signer>), KeyChangeError> {
-        let builds = self.inner.status.borrow().state == State::Building;
+        // Also while witnesses are in the way: the key that they have to be told of is shown here.
+        let builds = matches!(self.inner.status.borrow().state, State::Building | State::Failing(_));
         let hand = self.inner.hand.as_ref().filter(|_| builds).ok_or(KeyChangeError::NotHere)?;
         let (folder, id) = (hand.signer.clone(), self.id().clone());
         let signer = blocking(move || Signer::open(folder, &id)).await??;

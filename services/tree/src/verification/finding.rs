@@ -61,6 +61,15 @@ pub enum Fault {
         /// The last event under the tag before this one.
         is: Position,
     },
+    /// The log says that it is in an epoch that none of its events opened.
+    Epoch {
+        /// The epoch, as it says.
+        says: Uuid,
+        /// The last one that was opened.
+        is: Uuid,
+    },
+    /// The index of tags, by which servers find a subject's events, is not what the events say.
+    Index,
     /// The body is not of the type that the envelope says, or can't be read as such.
     Body {
         /// In what way.
@@ -178,6 +187,15 @@ impl fmt::Display for Fault {
             Fault::Previous { tag, says, is } => {
                 write!(f, "it says that {says} is the event before it under {tag}, but that is {is}")
             }
+            Fault::Epoch { says, is } => {
+                write!(
+                    f,
+                    "the log says that it is in epoch {says}, but the last that its events opened is {is}"
+                )
+            }
+            Fault::Index => {
+                write!(f, "the index of tags is not what the events say: reads by tag miss or show too much")
+            }
             Fault::Body { what } => write!(f, "{what}"),
             Fault::Changed { fields } if fields[..] == ["body"] => {
                 write!(f, "the body is not what was committed to")
@@ -230,6 +248,10 @@ pub(super) struct Findings {
 impl Findings {
     pub(super) fn at(&mut self, position: Position, fault: Fault) {
         self.push(Finding { position: Some(position), fault });
+    }
+
+    pub(super) fn extend(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.of(fault));
     }
 
     pub(super) fn of(&mut self, fault: Fault) {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use duban_domain::Position;
 use duban_log::archive::{Cursor, ReceiptCursor, Stretch};
-use duban_log::moving::MoveError;
+use duban_log::moving::{Claim, MoveError};
 use duban_log::views::Entry;
 use duban_log::{Archive, Clock, ViewError};
 use duban_merkle::Algorithm;
@@ -55,10 +55,21 @@ pub struct Verification {
     pub checkpoints: Vec<Presented>,
     /// Whose signatures count.
     pub trust: Trust,
-    /// The views to replay, in an empty folder; none: they are left out.
-    pub views: Option<(Vec<Entry>, PathBuf)>,
+    /// The views to replay; none: they are left out.
+    pub views: Option<Claimed>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Views to be replayed.
+pub struct Claimed {
+    /// The views.
+    pub views: Vec<Entry>,
+    /// What is claimed of them, or why that can't be read. Read before the archive was opened: a view is never ahead of
+    /// its log.
+    pub claims: Result<Vec<Claim>, String>,
+    /// An empty folder to build them in.
+    pub scratch: PathBuf,
 }
 
 /// What a verification is about at the moment.
@@ -116,15 +127,28 @@ pub async fn verify(
     }
     let mut walk =
         walked(&archive, walk, |done| progress(Progress { phase: Phase::Events, done, of: head })).await?;
+    match archive.misfiled().await {
+        Ok(Some(position)) => walk.findings.at(position, Fault::Index),
+        Ok(None) => {}
+        // Tags that can't even be read were found on the way, and are in the way here.
+        Err(_) if !walk.findings.kept.is_empty() => {}
+        Err(error) if error.is_damage() => walk.findings.of(Fault::Unreadable { what: what(&error) }),
+        Err(error) => return Err(error.into()),
+    }
     let root = walk.end(identity, &archive.held().to_string(), head);
     receipts(&archive, &mut walk, &mut progress).await?;
-    let (claims, replayed) = match &views {
-        None => (0, Vec::new()),
-        Some((entries, scratch)) => {
-            let claims = archive.claims(entries).await?;
+    let mut unclaimed = Vec::new();
+    let replayed = match &views {
+        None => Vec::new(),
+        Some(Claimed { views: entries, claims: Ok(claims), scratch }) => {
+            let of = |entry: &&Entry| !claims.iter().any(|claim| claim.view == entry.name);
+            unclaimed.extend(entries.iter().filter(of).map(|entry| entry.name.to_owned()));
             let shown = |done, of| progress(Progress { phase: Phase::Views, done, of });
-            let count = claims.len();
-            (count, views::check(&archive, entries, claims, scratch, &mut walk.findings, shown).await?)
+            views::check(&archive, entries, claims.clone(), scratch, &mut walk.findings, shown).await?
+        }
+        Some(Claimed { claims: Err(what), .. }) => {
+            walk.findings.of(Fault::Unreadable { what: format!("the views: {what}") });
+            Vec::new()
         }
     };
     let source = archive.held().to_string();
@@ -140,10 +164,10 @@ pub async fn verify(
     uncovered.extend((trust.untold && signed).then_some(Uncovered::KeysUntold));
     uncovered.extend(tree.is_none().then_some(Uncovered::NoTree));
     uncovered.extend(unread(&walk));
-    uncovered.extend(match (&views, claims) {
-        (None, _) => Some(Uncovered::ViewsNotReplayed),
-        (Some(_), 0) => Some(Uncovered::NoViews),
-        (Some(_), _) => unreplayed(&replayed),
+    uncovered.extend(match &views {
+        None => Some(Uncovered::ViewsNotReplayed),
+        Some(_) if replayed.is_empty() => Some(Uncovered::NoViews),
+        Some(_) => unreplayed(&replayed, unclaimed),
     });
     let Findings { kept: mut findings, more: further_findings } = std::mem::take(&mut walk.findings);
     // Of one position that comes first which tells what was changed.
@@ -173,6 +197,12 @@ pub async fn verify(
     })
 }
 
+/// An error and what it comes from.
+fn what(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |error| error.source())
+        .fold(error.to_string(), |said, error| format!("{said}: {error}"))
+}
+
 /// Takes all events through the walk: they are read here, and hashed in a thread of its own.
 async fn walked(
     archive: &Archive,
@@ -187,7 +217,17 @@ async fn walked(
         walk
     });
     let (mut cursor, mut done) = (Cursor::default(), 0);
-    while let Some(stretch) = archive.events(&mut cursor).await? {
+    let mut damage = None;
+    loop {
+        let stretch = match archive.events(&mut cursor).await {
+            Ok(Some(stretch)) => stretch,
+            Ok(None) => break,
+            Err(error) if error.is_damage() => {
+                damage = Some(what(&error));
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
         done += stretch.events.len() as u64;
         if stretches.send(stretch).await.is_err() {
             break;
@@ -195,7 +235,10 @@ async fn walked(
         progress(done);
     }
     drop(stretches);
-    Ok(walking.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())))
+    let walked = walking.await;
+    let mut walk = walked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+    walk.findings.extend(damage.map(|what| Fault::Unreadable { what }));
+    Ok(walk)
 }
 
 /// Compares the receipts with the commands that the events tell of.
@@ -206,7 +249,17 @@ async fn receipts(
 ) -> Result<(), VerifyError> {
     let head = archive.head();
     let (mut cursor, mut done, mut beyond) = (ReceiptCursor::default(), 0, Vec::new());
-    while let Some(page) = archive.receipts(&mut cursor).await? {
+    loop {
+        let page = match archive.receipts(&mut cursor).await {
+            Ok(Some(page)) => page,
+            Ok(None) => break,
+            Err(error) if error.is_damage() => {
+                // Of a file that ends somewhere nothing more can be compared.
+                walk.findings.of(Fault::Unreadable { what: what(&error) });
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
         for found in page {
             done += 1;
             match found {
@@ -298,8 +351,8 @@ fn unread(walk: &Walk) -> Vec<Uncovered> {
     found.into_iter().filter(|(count, _)| *count > 0).map(|(_, uncovered)| uncovered).collect()
 }
 
-fn unreplayed(views: &[ViewChecked]) -> Option<Uncovered> {
+fn unreplayed(views: &[ViewChecked], unclaimed: Vec<String>) -> Option<Uncovered> {
     let left = views.iter().filter(|view| view.replayed.is_none()).map(|view| view.view.clone());
-    let views: Vec<String> = left.collect();
+    let views: Vec<String> = left.chain(unclaimed).collect();
     (!views.is_empty()).then_some(Uncovered::Views { views })
 }

@@ -84,9 +84,14 @@ async fn feed(
 ) -> Result<Position, VerifyError> {
     let mut cursor = Cursor::default();
     let mut next = 1;
-    while next <= replay.until()
-        && let Some(stretch) = archive.events(&mut cursor).await?
-    {
+    while next <= replay.until() {
+        let stretch = match archive.events(&mut cursor).await {
+            Ok(Some(stretch)) => stretch,
+            Ok(None) => break,
+            // It was told on the way through the events.
+            Err(error) if error.is_damage() => break,
+            Err(error) => return Err(error.into()),
+        };
         let mut recorded = Vec::with_capacity(stretch.events.len());
         let mut whole = true;
         for event in stretch.events.iter().flatten() {

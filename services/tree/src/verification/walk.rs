@@ -296,6 +296,10 @@ impl Walk {
         if self.lives.is_empty() {
             self.lives.push(Life { epoch: identity.epoch, last: None });
         }
+        if let Some(life) = self.lives.last().filter(|life| life.epoch != identity.epoch) {
+            let (says, is) = (identity.epoch, life.epoch);
+            self.findings.of(Fault::Epoch { says, is });
+        }
         self.settle(found);
         self.log.as_ref().map(Frontier::head)
     }
