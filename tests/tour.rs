@@ -91,6 +91,11 @@ fn kinds(line: &str) -> String {
     while let Some(start) = rest.find(in_word) {
         let (before, from) = rest.split_at(start);
         let (word, after) = from.split_at(from.find(|letter| !in_word(letter)).unwrap_or(from.len()));
+        // A colon at its end is the sentence's.
+        let (word, after) = match word.trim_end_matches(':') {
+            bare if bare.len() == 36 => (bare, &from[bare.len()..]),
+            _ => (word, after),
+        };
         said.push_str(before);
         said.push_str(kind(word).unwrap_or(word));
         rest = after;
@@ -120,6 +125,7 @@ fn tour_compares_by_kind_and_leaves_out_what_is_said_to_be_left_out() {
     assert_eq!(kinds("2026/qh-a  2027-01-31  2022-01-01 –"), "<year>/qh-a  <date>  2022-01-01 –");
     assert_eq!(kinds("11, 2031-12-31 20:25:37)"), "11, <date> <time>)");
     assert_eq!(kinds("log=9ec7363e-6d91-41bd-af0a-1837885fe302"), "log=<id>");
+    assert_eq!(kinds("tree/9ec7363e-6d91-41bd-af0a-1837885fe302: 3 leaves"), "tree/<id>: 3 leaves");
     assert!(agree(&lines("a\n...\nd"), &lines("a\nb\nc\nd")));
     assert!(agree(&lines("..."), &lines("")));
     assert!(!agree(&lines("a\n...\nd"), &lines("a\nb\nc")));
