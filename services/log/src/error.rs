@@ -15,7 +15,7 @@ impl StorageError {
     pub(crate) fn is_damage(&self) -> bool {
         // SQLite's ERROR (say a table that is gone), CORRUPT and NOTADB, and what extends them; Postgres's codes are
         // of five characters.
-        let code = self.0.as_database_error().and_then(|error| error.code());
+        let code = self.0.as_database_error().and_then(sqlx::error::DatabaseError::code);
         let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
         code.is_some_and(|code| matches!(code & 0xff, 1 | 11 | 26))
     }
