@@ -85,6 +85,7 @@ on_both_engines! {
     a_view_goes_on_where_it_stood
     a_rebuild_shows_what_was_changed_and_repairs_it
     a_rebuild_keeps_up_with_what_comes_meanwhile
+    a_reader_keeps_its_state_while_the_tables_are_swapped
     two_followers_of_one_view_fence_each_other
     a_view_is_no_larger_than_what_it_was_told
     a_long_log_is_caught_up_while_more_comes
@@ -288,6 +289,26 @@ async fn a_rebuild_keeps_up_with_what_comes_meanwhile(f: Fixture) {
     writing.await.unwrap();
     assert_eq!(rows(&views, "key = 'all'").await.len(), 300);
     assert!(views.rebuild::<Names>().await.unwrap().is_same());
+}
+
+async fn a_reader_keeps_its_state_while_the_tables_are_swapped(f: Fixture) {
+    let views = open(&f).await;
+    rename_many(&f.log, 50).await;
+    for _ in 0..3 {
+        let mut snapshot = views.read::<Names>(Wanted::Head, soon()).await.unwrap();
+        let rebuilding = tokio::spawn({
+            let views = views.clone();
+            async move { views.rebuild::<Names>().await }
+        });
+        // Long enough for all of it, were there nobody reading; and meanwhile the others go on.
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert_eq!(rows(&views, "key = 'all'").await.len(), 50);
+        }
+        assert_eq!(snapshot.select::<Names>("key = 'all'", &[]).await.unwrap().len(), 50);
+        drop(snapshot);
+        assert!(rebuilding.await.unwrap().unwrap().is_same());
+    }
 }
 
 async fn two_followers_of_one_view_fence_each_other(f: Fixture) {

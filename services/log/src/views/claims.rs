@@ -15,9 +15,10 @@ pub(crate) async fn claims_of(
     identity: LogIdentity,
     views: &[Entry],
 ) -> Result<Vec<Claim>, sqlx::Error> {
+    let names: Vec<&str> = views.iter().map(|view| view.name).collect();
     let reading = match location {
         Location::Folder(folder) => sqlite::Reading::of(folder, identity).await?.map(Reading::Sqlite),
-        Location::Postgres(url) => postgres::Reading::of(url, identity).await?.map(Reading::Postgres),
+        Location::Postgres(url) => postgres::Reading::of(url, identity, &names).await?.map(Reading::Postgres),
     };
     let mut claims = Vec::new();
     let Some(mut reading) = reading else { return Ok(claims) };

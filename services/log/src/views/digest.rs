@@ -23,7 +23,7 @@ pub struct Digest {
 impl Views {
     /// The digest of a view where it stands.
     pub(super) async fn digest_of(&self, shape: &Shape) -> Result<Digest, ViewError> {
-        let mut reading = self.inner.store.long_snapshot().await?;
+        let mut reading = self.inner.store.long_snapshot(&[shape.name]).await?;
         let position = reading.standing(shape.name).await?.map_or(0, |standing| standing.position);
         Ok(digest(&mut reading, shape, shape.name, position).await?)
     }

@@ -18,6 +18,7 @@ use tokio::sync::{MutexGuard, watch};
 use uuid::Uuid;
 
 pub(super) use reading::Reading;
+use reading::begin;
 use rows::{standing_of, stored};
 use tables::{Numbers, change_arguments, change_sql, create, index, indexes};
 
@@ -41,6 +42,11 @@ const MAKING: i64 = 702_290_941_501;
 const REBUILDING: i64 = 702_290_941_502;
 /// How long one who would rebuild waits for another.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a swap waits for those who read the live table, and everybody who comes then with it; and how long it
+/// lets them all go on before it tries again. Twice as long each time.
+const SWAP_PATIENCE: Duration = Duration::from_millis(250);
+/// At last longer than the second for which the database's own vacuum keeps a lock that is waited for.
+const SWAP_PATIENCE_MAX: Duration = Duration::from_secs(2);
 /// What the database says when it was waited for in vain.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// What it says when not all views of a page stand where they should.
@@ -328,9 +334,10 @@ impl Store {
         again(ask).await.map(|_| ())
     }
 
-    /// One state of all views and the head of the log, to be read from; it stays as it is.
-    pub(super) async fn snapshot(&self) -> Result<Reading, sqlx::Error> {
-        let begin = || self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    /// One state of these views and of the head of the log, to be read from; it stays as it is.
+    pub(super) async fn snapshot(&self, views: &[&str]) -> Result<Reading, sqlx::Error> {
+        let begin = begin(views);
+        let begin = || self.pool.begin_with(sqlx::AssertSqlSafe(begin.clone()));
         Ok(Reading(again(begin).await?))
     }
 
@@ -350,7 +357,7 @@ impl Store {
         }
         // A table of millions of rows takes its time, and readers of the live one theirs.
         sqlx::raw_sql("SET lock_timeout = 0").execute(&mut connection).await?;
-        Ok(Some(Beside(connection)))
+        Ok(Some(Beside { connection, patience: SWAP_PATIENCE }))
     }
 
     /// The connection that writes, opened again after a failure.
@@ -402,23 +409,27 @@ impl std::ops::DerefMut for Writing<'_> {
 }
 
 /// The right to build beside. The lock goes with the connection, and nothing is written on any other.
-pub(super) struct Beside(PgConnection);
+pub(super) struct Beside {
+    connection: PgConnection,
+    /// See [`SWAP_PATIENCE`].
+    patience: Duration,
+}
 
 impl Beside {
     /// Makes the table, in place of what one that was given up may have left.
     pub(super) async fn create(&mut self, shape: &Shape) -> Result<(), sqlx::Error> {
         let script = create(shape, &shape.beside());
-        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut self.0).await.map(|_| ())
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut self.connection).await.map(|_| ())
     }
 
     pub(super) async fn index_keys(&mut self, shape: &Shape, generation: i64) -> Result<(), sqlx::Error> {
         let table = shape.beside();
-        index(&mut self.0, &table, &indexes(shape, &table, generation)[..1]).await
+        index(&mut self.connection, &table, &indexes(shape, &table, generation)[..1]).await
     }
 
     pub(super) async fn index(&mut self, shape: &Shape, generation: i64) -> Result<(), sqlx::Error> {
         let table = shape.beside();
-        index(&mut self.0, &table, &indexes(shape, &table, generation)).await
+        index(&mut self.connection, &table, &indexes(shape, &table, generation)).await
     }
 
     /// Writes what a page does.
@@ -432,18 +443,37 @@ impl Beside {
         let query = sqlx::query(sqlx::AssertSqlSafe(sql));
         let query =
             changes.iter().fold(query, |query, (shape, change)| change_arguments(query, shape, change));
-        query.execute(&mut self.0).await.map(|_| ())
+        query.execute(&mut self.connection).await.map(|_| ())
     }
 
-    /// Puts the table, which stands at `position`, in the place of the live one; false if that one does not.
+    /// Puts the table, which stands at `position`, in the place of the live one; false if that one does not, or
+    /// is being read at length.
     pub(super) async fn swap(
         &mut self,
         shape: &Shape,
         generation: i64,
         position: Position,
     ) -> Result<bool, sqlx::Error> {
+        let (live, beside) = (shape.name, shape.beside());
         // A crash in here leaves the old table in place, whole.
-        let mut tx = making(&mut self.0).await?;
+        let mut tx = making(&mut self.connection).await?;
+        // The tables before the row of the position, as who writes a page has them: neither waits for the other
+        // with what that one needs.
+        let script = format!(
+            "SET LOCAL lock_timeout = {}; LOCK TABLE duban_views.{live}, duban_views.{beside} IN ACCESS EXCLUSIVE MODE",
+            self.patience.as_millis()
+        );
+        match sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await {
+            Err(error) if is(&error, LOCK_NOT_AVAILABLE) => {
+                tx.rollback().await?;
+                tokio::time::sleep(self.patience).await;
+                self.patience = SWAP_PATIENCE_MAX.min(self.patience * 2);
+                return Ok(false);
+            }
+            done => {
+                done?;
+            }
+        }
         let moved = sqlx::query(
             "UPDATE duban_views.view_positions SET version = $2, generation = $3, stopped_at = NULL, stopped_why = NULL
              WHERE view = $1 AND position = $4 AND generation = $3 - 1",
@@ -458,13 +488,13 @@ impl Beside {
             tx.rollback().await?;
             return Ok(false);
         }
-        let (live, beside) = (shape.name, shape.beside());
         let script = format!(
             "DROP TABLE duban_views.{live}; ALTER TABLE duban_views.{beside} RENAME TO {live};
              SELECT pg_notify('{VIEWS}', '');"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;
         tx.commit().await?;
+        self.patience = SWAP_PATIENCE;
         Ok(true)
     }
 }
@@ -484,11 +514,12 @@ async fn prepare(connection: &mut PgConnection, identity: LogIdentity) -> Result
         }
         let views: Vec<String> =
             sqlx::query_scalar("SELECT view FROM duban_views.view_positions").fetch_all(&mut *tx).await?;
-        let mut script =
-            String::from("DELETE FROM duban_views.view_positions; DELETE FROM duban_views.view_source;");
+        // The tables before the rows of their positions: see [`Beside::swap`].
+        let mut script = String::new();
         for view in views {
             write!(script, "DROP TABLE IF EXISTS duban_views.{view}, duban_views.{view}_rebuild;").ok();
         }
+        script.push_str("DELETE FROM duban_views.view_positions; DELETE FROM duban_views.view_source;");
         sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;
         let (format, log, epoch) = mine;
         sqlx::query("INSERT INTO duban_views.view_source (format, log, epoch) VALUES ($1, $2, $3)")

@@ -110,7 +110,7 @@ impl Views {
             return Err(behind(following, wanted));
         };
         alive(following.name, status)?;
-        let mut reading = self.inner.store.snapshot().await?;
+        let mut reading = self.inner.store.snapshot(&[following.name]).await?;
         let position = reading.standing(following.name).await?.map_or(0, |standing| standing.position);
         if position < wanted {
             return Err(ViewError::Behind { view: following.name, position, wanted });
@@ -135,7 +135,7 @@ async fn read_shared(
     let mut least = None;
     loop {
         alive(following.name, following.status())?;
-        let mut reading = store.snapshot().await?;
+        let mut reading = store.snapshot(&[following.name]).await?;
         let (head, standing) = reading.standing(following.name).await?;
         // Of the head as it was when the question came: what is written while it waits doesn't count.
         let least = match least {

@@ -80,14 +80,15 @@ impl Views {
             view.keyed = true;
         }
         // Where the live ones stand by now, and in this snapshot will stand as long as they are compared.
-        let mut live = store.long_snapshot().await?;
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
+        let mut live = store.long_snapshot(&names).await?;
         for view in &mut building {
             let found =
                 live.standing(view.shape.name).await?.ok_or(ViewError::NotRunning(view.shape.name))?;
             view.target = found.position;
         }
         beside = self.build(beside, &mut building).await?;
-        let mut built = store.long_snapshot().await?;
+        let mut built = store.long_snapshot(&[]).await?;
         let mut rebuilt = Vec::new();
         for view in &building {
             rebuilt.push((view.shape.name, compare(view, &mut live, &mut built).await?));

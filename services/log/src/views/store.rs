@@ -110,17 +110,17 @@ impl Store {
         }
     }
 
-    /// One state of all views, to be read from.
-    pub(super) async fn snapshot(&self) -> Result<Reading, sqlx::Error> {
+    /// One state of these views, to be read from.
+    pub(super) async fn snapshot(&self, views: &[&str]) -> Result<Reading, sqlx::Error> {
         Ok(match self {
             Self::Sqlite(store) => Reading::Sqlite(store.snapshot().await?),
-            Self::Postgres(store) => Reading::Postgres(store.snapshot().await?),
+            Self::Postgres(store) => Reading::Postgres(store.snapshot(views).await?),
         })
     }
 
     /// The same for reading whole tables.
-    pub(super) async fn long_snapshot(&self) -> Result<Reading, sqlx::Error> {
-        let mut reading = self.snapshot().await?;
+    pub(super) async fn long_snapshot(&self, views: &[&str]) -> Result<Reading, sqlx::Error> {
+        let mut reading = self.snapshot(views).await?;
         if let Reading::Postgres(reading) = &mut reading {
             reading.lengthen().await?;
         }

@@ -18,18 +18,35 @@ use crate::views::shape::Shape;
 /// A transaction that reads, and sees one state of the log's head, the views' standings and their rows.
 pub(in crate::views) struct Reading(pub(super) Transaction<'static, Postgres>);
 
+/// Begins to read these views. Their tables are locked against a swap before the first look, which is what freezes
+/// the state that is seen: a name always means the table of now, and the rows in it would be as of then.
+pub(super) fn begin(views: &[&str]) -> String {
+    let mut sql = String::from("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    for view in views {
+        sql = sql + "; LOCK TABLE duban_views." + view + " IN ACCESS SHARE MODE";
+    }
+    sql
+}
+
 impl Reading {
-    /// The views of a database, of this log and epoch, beside the processes that run them.
-    pub(in crate::views) async fn of(url: &str, identity: LogIdentity) -> Result<Option<Self>, sqlx::Error> {
+    /// Those of `views` that a database has, of this log and epoch, beside the processes that run them.
+    pub(in crate::views) async fn of(
+        url: &str,
+        identity: LogIdentity,
+        views: &[&str],
+    ) -> Result<Option<Self>, sqlx::Error> {
         let options =
             crate::postgres::options(url).map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-        let mut reading = Self(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
-        reading.lengthen().await?;
-        let there = "SELECT to_regclass('duban_views.view_source') IS NOT NULL";
-        if !sqlx::query_scalar::<_, bool>(there).fetch_one(&mut *reading.0).await? {
+        let there = "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'duban_views'";
+        let there: Vec<String> = sqlx::query_scalar(there).fetch_all(&pool).await?;
+        if !there.iter().any(|table| table == "view_source") {
             return Ok(None);
         }
+        let there: Vec<&str> =
+            views.iter().copied().filter(|view| there.iter().any(|table| table == view)).collect();
+        let mut reading = Self(pool.begin_with(sqlx::AssertSqlSafe(begin(&there))).await?);
+        reading.lengthen().await?;
         let found: Option<(i64, String, String)> =
             sqlx::query_as("SELECT format, log, epoch FROM duban_views.view_source")
                 .fetch_optional(&mut *reading.0)
