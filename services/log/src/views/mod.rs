@@ -27,6 +27,7 @@ mod run;
 mod shape;
 mod sqlite;
 mod store;
+mod writing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::bind;
+use super::rows::bind;
 use crate::log::lock;
 use crate::sqlite::Bound;
 use crate::views::projection::Change;
