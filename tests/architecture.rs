@@ -42,7 +42,7 @@ fn reserved() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         "duban",
     ];
     BTreeMap::from([
-        ("sqlx", BTreeSet::from(["duban-log", "duban-test-postgres"])),
+        ("sqlx", BTreeSet::from(["duban-log", "duban-tree", "duban-test-postgres"])),
         ("tonic", BTreeSet::from(wire)),
         ("prost", BTreeSet::from(wire)),
     ])

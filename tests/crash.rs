@@ -94,7 +94,7 @@ async fn tree(place: &Place, trees: &Path, name: &str, head: u64) -> (TreeHead, 
     let store = Store::open(folder).unwrap();
     assert_eq!(store.size().unwrap(), head);
     let tiles = tile::hashes(head).chain(tile::entries(head)).map(|tile| tile.to_string());
-    let tiles = tiles.map(|name| (name.clone(), std::fs::read(store.folder().join(name)).unwrap())).collect();
+    let tiles = tiles.map(|name| (name.clone(), store.file(&name).unwrap().unwrap())).collect();
     (store.head(head).unwrap(), tiles)
 }
 

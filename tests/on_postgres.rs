@@ -27,4 +27,5 @@ mod retries;
 mod subscribe;
 mod support;
 mod tampered;
+mod tree_database;
 mod two_clocks;

@@ -265,7 +265,7 @@ async fn a_server_without_a_tree_and_a_damaged_tree_say_so() {
     registered(&office, 5).await;
     let published = covered(&office).await;
     let path =
-        tree(office.running()).store().folder().join(format!("tile/entries/000.p/{}", published.head.size));
+        tree(office.running()).store().place().join(format!("tile/entries/000.p/{}", published.head.size));
     let mut bytes = std::fs::read(&path).unwrap();
     let at = bytes.windows(2).position(|two| two == b"a1").unwrap();
     bytes[at + 1] = b'9';

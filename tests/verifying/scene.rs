@@ -273,7 +273,7 @@ pub async fn sign(log: &Held, data: &Path, keys: &Path) -> (String, String) {
         .expect("signed")
         .note
         .to_string();
-    store.publish(&note).expect("published");
+    writer.press().publish(&note).expect("published");
     (note, signer.verifiers().expect("its keys")[0].to_string())
 }
 

@@ -145,7 +145,7 @@ impl ProofService for ProofDoor {
     }
 }
 
-/// Reads from a tree's folder, off the threads that answer calls; `at` is what was asked about.
+/// Reads from a stored tree, off the threads that answer calls; `at` is what was asked about.
 async fn read<T: Send + 'static>(
     tree: &Tree,
     at: Position,
@@ -159,7 +159,7 @@ async fn read<T: Send + 'static>(
 
 fn failed(error: StoreError, at: Position) -> Error {
     match error {
-        StoreError::File(..) | StoreError::InUse(_) => {
+        StoreError::File(..) | StoreError::Database(..) | StoreError::InUse(_) | StoreError::Unfit { .. } => {
             let message = "the tree can't be read now: ask again";
             Error::unavailable("TREE_UNAVAILABLE", message, RETRY_AFTER).because(error)
         }

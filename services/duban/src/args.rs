@@ -40,6 +40,7 @@ pub(crate) use proof::ProveCommand;
 pub(crate) use responsibility::{WHO, Who};
 pub use serve::Service;
 pub(crate) use serve::{AdminAddress, DEFAULT_LISTEN, HealthyArgs, LogFormat, RebuildArgs, ServeArgs};
+pub(crate) use tree::{TreeCommand, given, is_off};
 pub(crate) use verify::VerifyArgs;
 pub(crate) use witness::{CircleArgs, OfficeArgs, WitnessCommand, WitnessServeArgs};
 
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     /// 密钥: the keys that sign the log's checkpoints: list, announce, retire
     #[command(subcommand)]
     Key(KeyCommand),
+    /// 存证树: write the audit trees of a database out as folders
+    #[command(subcommand)]
+    Tree(TreeCommand),
     /// 见证: cosign the checkpoints of another office's log, or carry cosignatures by hand
     #[command(subcommand)]
     Witness(WitnessCommand),

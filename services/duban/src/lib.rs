@@ -33,6 +33,7 @@ mod run;
 mod serve;
 pub mod server;
 mod telemetry;
+mod tree;
 mod verify;
 mod witness;
 

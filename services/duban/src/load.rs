@@ -8,12 +8,16 @@ use crate::failure::Failure;
 use crate::i18n::messages;
 use crate::moving::{Bars, identity};
 use crate::output::Printer;
+use crate::tree::last_checkpoint;
 
 /// Loads the export, or goes on with a load that was broken off.
 pub(crate) async fn run(args: LoadArgs, printer: &mut Printer) -> Result<(), Failure> {
     let lang = printer.lang();
     let mut bars = Bars::new(lang, messages::LOADING_EVENTS, messages::LOADING_RECEIPTS);
-    let options = LoadOptions { trees: args.tree, ..LoadOptions::new(&args.from, args.log.location()) };
+    let options = LoadOptions {
+        trees: args.tree.map(last_checkpoint),
+        ..LoadOptions::new(&args.from, args.log.location())
+    };
     let loaded = moving::load(options, |progress| bars.show(progress)).await;
     bars.clear();
     let Loaded { identity: now, head, receipts, kept } = loaded?;

@@ -93,6 +93,7 @@ impl From<MoveError> for Failure {
             MoveError::Busy | MoveError::Storage(_) | MoveError::Read(ReadError::Unavailable(_)) => {
                 Exit::Unavailable
             }
+            MoveError::Tree(_) => Exit::Unavailable,
             MoveError::Damaged { .. } | MoveError::Read(ReadError::DataLoss { .. }) => Exit::Unverified,
             MoveError::File(..) => Exit::Other,
         };

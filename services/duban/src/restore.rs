@@ -9,10 +9,12 @@ use crate::failure::Failure;
 use crate::i18n::messages;
 use crate::moving::identity;
 use crate::output::Printer;
+use crate::tree::last_checkpoint;
 
 /// Makes a log of a backup file; or says of a database, put back by Postgres' own means, that it was.
 pub(crate) async fn run(args: RestoreArgs, printer: &mut Printer) -> Result<(), Failure> {
-    let trees = args.tree.as_deref();
+    let trees = args.tree.map(last_checkpoint);
+    let trees = trees.as_ref();
     let Restored { identity: log, head } = match (&args.file, args.log.location()) {
         (Some(file), Location::Folder(folder)) => {
             moving::restore(file, &folder, trees, &SystemClock, &SystemIds).await?

@@ -17,7 +17,8 @@ use crate::failure::{Exit, Failure};
 use crate::i18n::messages;
 use crate::output::Printer;
 use crate::{
-    backup, evidence, export, healthy, import, key, load, migrate, rebuild, restore, serve, verify, witness,
+    backup, evidence, export, healthy, import, key, load, migrate, rebuild, restore, serve, tree, verify,
+    witness,
 };
 
 /// Runs the program: parses what was typed, does it, and ends with the code for how that went.
@@ -49,6 +50,7 @@ async fn act(cli: Cli, printer: &mut Printer) -> Result<(), Failure> {
         Command::Export(export) => export::run(export, printer).await,
         Command::Load(load) => load::run(load, printer).await,
         Command::Key(command) => key::run(command, printer).await,
+        Command::Tree(command) => tree::run(command, printer).await,
         Command::Witness(command) => witness::run(command, printer).await,
         Command::Verify(args) => verify::run(args, printer).await,
         Command::Backup(backup) => backup::run(backup, printer).await,

@@ -141,6 +141,8 @@ fn cannot_start(error: StartError) -> Failure {
     match error {
         StartError::Open(error) => error.into(),
         StartError::View(_) => Failure::Other { exit: Exit::Unavailable, message: chain(&error) },
-        StartError::Serve(_) => Failure::Other { exit: Exit::Usage, message: chain(&error) },
+        StartError::Serve(_) | StartError::Tree(_) => {
+            Failure::Other { exit: Exit::Usage, message: chain(&error) }
+        }
     }
 }

@@ -24,7 +24,7 @@ use duban_proto::tasks::v1::responsibility_service_server::ResponsibilityService
 use duban_proto::tasks::v1::task_service_server::TaskServiceServer;
 use duban_reports::Health;
 use duban_rpc::{Doors, Options, Quotas, ServeError, Server, door};
-use duban_tree::{Grounds, Trees};
+use duban_tree::{Grounds, StoreError, Trees};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -79,7 +79,9 @@ impl Settings {
     /// none is kept unless that is said.
     pub fn at(log: Location) -> Self {
         let trees = match &log {
-            Location::Folder(data) => Some(Grounds::new(data.join(TREE), data.join(SIGNER))),
+            Location::Folder(data) => {
+                Some(Grounds::new(Location::Folder(data.join(TREE)), data.join(SIGNER)))
+            }
             Location::Postgres(_) => None,
         };
         Self {
@@ -104,6 +106,9 @@ pub enum StartError {
     /// The log or its views can't be opened.
     #[error("the data can't be opened")]
     Open(#[from] OpenError),
+    /// Its audit trees can't be where they shall be.
+    #[error("the audit tree can't be kept there")]
+    Tree(#[from] StoreError),
     /// A view can't be started.
     #[error("a view can't be started")]
     View(#[from] StorageError),
@@ -159,7 +164,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Location::Postgres(_) => waited_for(|| Log::open(options.clone())).await?,
     };
     let views = Views::open(&log).await?;
-    let trees = trees.map(|grounds| Trees::start(&log, &grounds));
+    let trees = match trees {
+        Some(grounds) => Some(Trees::start(&log, &grounds).await?),
+        None => None,
+    };
     let mut doors = Doors::default();
     let mut calendar = None;
     for service in &services {

@@ -15,14 +15,14 @@ use duban_tree::verification::{
 };
 use serde_json::Value;
 
-use crate::args::{Service, VerifyArgs};
+use crate::args::{Service, VerifyArgs, given, is_off};
 use crate::failure::{Exit, Failure, chain};
 use crate::i18n::{Lang, messages, verification};
 use crate::moving::Bar;
 use crate::output::Printer;
 use crate::server::views_of;
 pub(crate) use input::keys;
-use input::{Beside, OFF, read};
+use input::{Beside, read};
 
 /// Verifies the log, shows what was found and files it.
 pub(crate) async fn run(args: VerifyArgs, printer: &mut Printer) -> Result<(), Failure> {
@@ -62,7 +62,7 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
     let identity = first.identity();
     let views = if args.no_views { None } else { Some(claimed(&first, scratch).await?) };
     first.close().await;
-    let beside = Beside::find(args.tree.as_deref(), &held, identity, algorithm)?;
+    let beside = Beside::find(given(args.tree.as_ref()), &held, identity, algorithm)?;
     let mut checkpoints = Vec::new();
     if let Some(path) = &args.checkpoint {
         checkpoints.push(presented(path, false)?);
@@ -87,14 +87,14 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
         trust.untold = true;
     }
     if let Some(beside) = beside.as_ref().filter(|_| !trust.untold) {
-        checkpoints.extend(handovers::follow(&beside.folder, &held, &mut trust).await?);
+        checkpoints.extend(handovers::follow(&beside.store, &held, &mut trust).await?);
     }
     if trust.keys.is_empty() && !checkpoints.is_empty() {
         return Err(Failure::Usage(
             "--key: no key is known that could have signed the checkpoint".to_owned(),
         ));
     }
-    let left_out = args.tree.as_deref().is_some_and(|tree| tree.as_os_str() == OFF);
+    let left_out = args.tree.as_ref().is_some_and(is_off);
     if !args.key.is_empty() && checkpoints.is_empty() && !left_out {
         let message = format!(
             "--key: nothing that it could have signed is there: no tree of epoch {} is known, and no checkpoint was given",
@@ -104,7 +104,7 @@ async fn gather(args: &VerifyArgs, scratch: &Path) -> Result<Verification, Failu
     }
     // Opened again after views and tree were looked at: what they have is in the log by now.
     let archive = Archive::open(&held).await?;
-    let tree = beside.map(|beside| (beside.folder, beside.size));
+    let tree = beside.map(|beside| (beside.store, beside.size));
     Ok(Verification { archive, algorithm, tree, checkpoints, trust, views, clock: Arc::new(SystemClock) })
 }
 

@@ -15,13 +15,13 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use duban_log::{Clock, SystemClock};
+use duban_log::{Clock, Location, SystemClock};
 use duban_merkle::witness::AddCheckpoint;
 use duban_merkle::{KeyName, Verifier};
+use duban_tree::StoreError;
 use duban_tree::witness::{
     self, Accepted, Circle, FileError, Office, OfficeError, REQUEST_MAX, Refused, make_key, reply,
 };
-use duban_tree::{Store, StoreError};
 use http::StatusCode;
 use serde_json::json;
 
@@ -32,6 +32,7 @@ use crate::http::accept;
 use crate::i18n::messages;
 use crate::output::Printer;
 use crate::telemetry;
+use crate::tree::only;
 
 /// Nothing is in progress that a witness would wait for: whoever got no answer asks again.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ pub(crate) async fn run(command: WitnessCommand, printer: &mut Printer) -> Resul
         WitnessCommand::Serve(args) => serve(args, printer).await,
         WitnessCommand::Key { folder, name } => key(&folder, name.as_ref(), printer),
         WitnessCommand::Request { tree, old_size, to } => {
-            let request = witness::request(&store(&tree)?, old_size)?;
+            let request = witness::request(&only(&tree)?, old_size)?;
             write(&to, &request.to_string())?;
             let said = messages::WITNESS_REQUESTED.with(printer.lang(), &[&to.display()]);
             printer.outcome(&said, &json!({ "origin": request.origin(), "path": to.display().to_string() }))
@@ -140,32 +141,11 @@ fn sign(request: &Path, to: &Path, office: &OfficeArgs, printer: &mut Printer) -
     printer.outcome(&said, &json!({ "origin": origin, "path": to.display().to_string() }))
 }
 
-fn take(note: &Path, tree: &Path, witness: &Verifier, printer: &mut Printer) -> Result<(), Failure> {
-    let Accepted { size, published } = witness::accept(&Arc::new(store(tree)?), &read(note)?, witness)?;
+fn take(note: &Path, tree: &Location, witness: &Verifier, printer: &mut Printer) -> Result<(), Failure> {
+    let Accepted { size, published } = witness::accept(&Arc::new(only(tree)?), &read(note)?, witness)?;
     let message = if published { messages::WITNESS_ACCEPTED } else { messages::WITNESS_KEPT };
     let said = message.with(printer.lang(), &[&size]);
     printer.outcome(&said, &json!({ "size": size.to_string(), "published": published }))
-}
-
-/// The tree in a folder, or the one tree in the folders there.
-fn store(folder: &Path) -> Result<Store, Failure> {
-    match Store::open(folder) {
-        Err(StoreError::Absent(_)) => {}
-        opened => return Ok(opened.map_err(FileError::from)?),
-    }
-    let entries = std::fs::read_dir(folder).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
-    });
-    let mut trees = entries.map_err(|error| unreadable(folder, &error))?;
-    trees.retain(|path| path.join("tree.json").is_file());
-    match &trees[..] {
-        [one] => Ok(Store::open(one).map_err(FileError::from)?),
-        [] => Err(FileError::from(StoreError::Absent(folder.to_owned())).into()),
-        several => {
-            let names: Vec<_> = several.iter().map(|path| path.display().to_string()).collect();
-            Err(Failure::Usage(format!("--tree: name one of {}", names.join(", "))))
-        }
-    }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

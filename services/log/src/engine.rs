@@ -14,10 +14,10 @@ use crate::load::Load;
 use crate::log::LogOptions;
 use crate::{postgres, sqlite};
 
-/// Where a log is.
+/// Where a log is, or its audit trees are.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A data folder with an embedded SQLite log, owned by one process.
+    /// A folder: of an embedded SQLite log, owned by one process; of trees, one folder each.
     Folder(std::path::PathBuf),
     /// A Postgres database, shared by many: `postgres://role:password@host:port/database`.
     Postgres(String),

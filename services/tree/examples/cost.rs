@@ -18,7 +18,7 @@ use duban_domain::command::Context;
 use duban_domain::{Caller, Event, PrincipalId, Role};
 use duban_log::{Append, Condition, Log, LogOptions, NewEvent, Origin};
 use duban_merkle::Algorithm;
-use duban_tree::{Options, Tree, TreeId};
+use duban_tree::{Options, Store, Tree, TreeId};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -89,7 +89,11 @@ async fn main() {
 
 fn options(log: &Log, folder: &Path, name: &str) -> Options {
     let id = TreeId::new(log.identity(), Algorithm::Sha256, None);
-    Options { folder: folder.join(name), signer: folder.join(format!("{name}-signer")), id, witnesses: None }
+    Options {
+        store: Store::of(folder.join(name), id),
+        signer: folder.join(format!("{name}-signer")),
+        witnesses: None,
+    }
 }
 
 fn start(log: &Log, folder: &Path) -> Tree {

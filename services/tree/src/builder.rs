@@ -25,10 +25,12 @@ impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::File(_, source) => Self::Passing(format!("{error}: {source}")),
+            StoreError::Database(_, source) => Self::Passing(format!("{error}: {source}")),
             StoreError::InUse(_) => Self::Passing(error.to_string()),
-            StoreError::Absent(_) | StoreError::Other { .. } | StoreError::Damaged { .. } => {
-                Self::Stopped(error.to_string())
-            }
+            StoreError::Absent(_)
+            | StoreError::Other { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Unfit { .. } => Self::Stopped(error.to_string()),
         }
     }
 }
@@ -52,7 +54,7 @@ impl From<ChangeError> for Failed {
 }
 
 /// Takes what the log has and the tree has not, up to [`ROUND_EVENTS`], and stores it. After an error the writer is
-/// gone: what is on the disk tells where to go on.
+/// gone: what is stored tells where to go on.
 pub(crate) async fn round(
     log: &Log,
     head: &watch::Receiver<Position>,

@@ -21,12 +21,9 @@ pub use keys::KeyChangeError;
 use work::Work;
 
 /// Of a tree: where it is, who signs it.
-#[derive(Clone)]
 pub struct Options {
-    /// The folder of this tree.
-    pub folder: PathBuf,
-    /// Which tree.
-    pub id: TreeId,
+    /// The tree, which is there or will be.
+    pub store: Store,
     /// The signer's folder.
     pub signer: PathBuf,
     /// Who must cosign before a checkpoint is published; `None`: nobody.
@@ -90,7 +87,7 @@ impl Tree {
     /// Sets to work on a tree of this log. Whatever goes wrong shows in its status: the log is served without it.
     pub fn start(log: &Log, options: Options) -> Self {
         let hand = Hand { log: log.clone(), signer: options.signer.clone() };
-        let tree = Self::of(Store::of(options.folder, options.id), State::Starting, Some(hand));
+        let tree = Self::of(options.store, State::Starting, Some(hand));
         let work = Work {
             inner: Arc::clone(&tree.inner),
             log: log.clone(),
@@ -130,7 +127,7 @@ impl Tree {
         self.inner.store.id()
     }
 
-    /// Its folder, for proofs.
+    /// As it is stored, for proofs.
     pub fn store(&self) -> &Arc<Store> {
         &self.inner.store
     }
@@ -168,7 +165,7 @@ impl Tree {
         timeout_at(deadline, found).await.ok()?
     }
 
-    /// Takes what the log has by now, publishes it, and lets the folder go.
+    /// Takes what the log has by now, publishes it, and lets others write.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
         let task = lock(&self.inner.task).take();

@@ -1,13 +1,25 @@
 //! The audit tree of a log: a follower that builds and signs it, those who witness it, and those who verify it.
 //!
 //! A [`Tree`] is what a process has of one tree: where nobody else builds it, it follows the log, stores each
-//! event's leaf in a folder of its own ([`store`]), has the root signed ([`signer`]) and cosigned, and publishes the
-//! checkpoint; where another process builds it, it reads what that one publishes. Proofs are read from the
-//! folder ([`proofs`]). None of this may hold up an append: the log doesn't know of it.
+//! event's leaf in a folder or a database of its own ([`store`]), has the root signed ([`signer`]) and cosigned, and publishes the
+//! checkpoint; where another process builds it, it reads what that one publishes. Proofs are read from what is
+//! stored ([`proofs`]). None of this may hold up an append: the log doesn't know of it.
 //!
 //! # Determinations
-//! - **The tree's folder has one writer, by a file lock**, which goes with the process that held it: another one
+//! - **A tree's folder has one writer, by a file lock**, which goes with the process that held it: another one
 //!   that has the folder takes over within seconds. Readers need no lock: what is stored doesn't change.
+//! - **In a database the same files are rows, by name**, of one table: what may be copied, served and verified is one
+//!   thing, and an export is the folder that would have been. Its writer is whoever holds an advisory lock on the
+//!   connection that writes; each of its transactions begins with the row of `tree.json`, locked and compared, so that
+//!   a lock that isn't its own any more writes nothing. What is published goes the same way ([`Press`]).
+//! - **Its schema is made by the first who writes**, not by `duban migrate`: it is one table without functions, in a
+//!   database that belongs to the role that builds, and nobody's rights are to be told apart there.
+//! - **A database that holds a log is refused**: put back to an earlier moment, it would take the tree with it. The
+//!   signer stays in a folder: what it has signed must not be put back with any database.
+//! - **Calls on storage block, on the database too**: they stand within pure closures that hash and prove. Its
+//!   connections are on a thread of their own, so that they may be waited for from any other; those that answer calls
+//!   don't wait.
+//! - **The tree names sqlx**, beside the log: it is a store of its own, and shares no table with the log's.
 //! - **A round gathers for up to a second**, then stores and signs once, however many events there were: a file
 //!   that is synced costs more than the hashing of all leaves in it. From idle the first event is taken at once.
 //! - **Rounds, signing and cosigning follow one another in one task.** A slow witness makes the next round larger,
@@ -54,5 +66,5 @@ mod testing;
 pub use keeper::{KeyChangeError, Options, State, Status, Tree};
 pub use publisher::{Published, Unwitnessed, Witnesses};
 pub use signer::{Signer, SignerError};
-pub use store::{Store, StoreError, TreeId, Writer};
+pub use store::{Grove, Press, Store, StoreError, TreeId, Writer};
 pub use trees::{Grounds, Trees};

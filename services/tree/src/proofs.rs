@@ -60,6 +60,6 @@ impl Store {
     }
 
     fn untrue(&self, what: String) -> StoreError {
-        StoreError::Damaged { file: self.folder().to_owned(), what }
+        StoreError::Damaged { file: self.place().to_owned(), what }
     }
 }

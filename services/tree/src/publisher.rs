@@ -11,7 +11,7 @@ use duban_merkle::{Hash, Note, SignatureLine};
 use crate::builder::{Failed, blocking};
 use crate::keys::Ring;
 use crate::signer::{Signature, Signer, SignerError};
-use crate::store::{Store, StoreError, TreeId};
+use crate::store::{Store, StoreError, TreeId, Writer};
 use crate::witness::taken_up;
 
 /// A published checkpoint.
@@ -43,12 +43,12 @@ pub trait Witnesses: Send + Sync {
 }
 
 impl Published {
-    /// The checkpoint in a tree's folder, if there is one. Its signatures are not looked at: that it gives the root
+    /// The checkpoint in a tree's storage, if there is one. Its signatures are not looked at: that it gives the root
     /// to which the tiles lead is what is asked of a file of our own.
     pub(crate) fn stored(store: &Store, at: Timestamp) -> Result<Option<Self>, StoreError> {
         let Some(bytes) = store.checkpoint()? else { return Ok(None) };
         let damaged =
-            |what: &str| StoreError::Damaged { file: store.folder().join("checkpoint"), what: what.into() };
+            |what: &str| StoreError::Damaged { file: store.place().join("checkpoint"), what: what.into() };
         let note = Note::parse(&bytes).map_err(|error| damaged(&error.to_string()))?;
         let head = head(&note, store.id()).ok_or_else(|| damaged("it is no checkpoint of this tree"))?;
         if store.head(head.size)? != head {
@@ -65,14 +65,14 @@ pub(crate) fn head(note: &Note, id: &TreeId) -> Option<TreeHead> {
     (origin == id.origin).then_some(TreeHead { size: size.parse().ok()?, root: Hash::from_base64(root)? })
 }
 
-/// Signs a root, has it cosigned, by witnesses who may take so long, and publishes it.
+/// Signs the root of what is stored, has it cosigned, by witnesses who may take so long, and publishes it.
 pub(crate) async fn publish(
-    store: &Arc<Store>,
+    writer: &Writer,
     signer: &Arc<Signer>,
     witnesses: Option<(&dyn Witnesses, Duration)>,
-    head: TreeHead,
     ring: &Ring,
 ) -> Result<Note, Failed> {
+    let (store, head) = (writer.store(), writer.head());
     let (signs, tiles, ring) = (Arc::clone(signer), Arc::clone(store), ring.clone());
     let signing = blocking(move || {
         let handed_over = tiles.handed_over()?;
@@ -84,18 +84,18 @@ pub(crate) async fn publish(
         let cosigned = cosigned.await.map_err(|_| Unwitnessed("they don't answer in time".to_owned()))?;
         note = note.with(cosigned?).map_err(|error| Unwitnessed(error.to_string()))?;
     }
-    let tiles = Arc::clone(store);
+    let (tiles, press) = (Arc::clone(store), writer.press().clone());
     let published = blocking(move || {
         let note = taken_up(&tiles, note, head.size)?;
         // Kept before it is published: by it those who trust the old key come to trust the new one.
         if hands_over {
-            tiles.hand_over(head.size, &note.to_string())?;
+            press.hand_over(head.size, &note.to_string())?;
         }
         let named: Vec<String> = keys.iter().map(ToString::to_string).collect();
         if tiles.keys()? != named {
-            tiles.name_keys(&keys)?;
+            press.name_keys(&keys)?;
         }
-        tiles.publish(&note.to_string()).map(|()| note)
+        press.publish(&note.to_string()).map(|()| note)
     });
     Ok(published.await??)
 }

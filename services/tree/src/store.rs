@@ -1,5 +1,5 @@
-//! One tree's folder: tiles and entry bundles as C2SP `tlog-tiles` lays them out, the checkpoint, and how far the
-//! builder has come.
+//! One tree as it is stored, in a folder or in a database: tiles and entry bundles as C2SP `tlog-tiles` lays them out,
+//! the checkpoint, and how far the builder has come. Both have the same files by the same names.
 //!
 //! ```text
 //! checkpoint                the newest published checkpoint
@@ -8,13 +8,19 @@
 //! tile/entries/x001/234     256 leaves, each behind its length
 //! handovers/1234            the checkpoint of that size, at which a key handed over to the next
 //! cosigned/1234             the checkpoint of that size, with cosignatures that were carried in by hand
-//! tree.json                 which tree it is, and its size: written after the tiles are on the disk
+//! tree.json                 which tree it is, and its size: never ahead of the tiles
 //! ```
 //! What stands beyond the size in `tree.json` doesn't count: a crash may have left it, and it is written again.
 //! Copied while it is written, the folder is a tree too: `checkpoint` is never ahead of the tiles.
 
+mod copy;
+mod database;
 mod edge;
+mod files;
+mod folder;
+mod grove;
 mod id;
+mod press;
 mod writer;
 
 use std::io;
@@ -25,13 +31,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use duban_merkle::node::{Node, Span};
 use duban_merkle::proof::TreeHead;
 use duban_merkle::tile::{Row, WIDTH};
-use duban_merkle::{Hash, Tile, Verifier, bundle};
+use duban_merkle::{Hash, Note, Tile, bundle};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
-use crate::disk;
+use files::Files;
+use folder::Folder;
 
+pub use grove::Grove;
 pub use id::TreeId;
+pub use press::Press;
 pub use writer::Writer;
 
 /// How many tiles of hashes are kept in memory, of 8 KiB each.
@@ -41,7 +50,11 @@ const CHECKPOINT: &str = "checkpoint";
 const KEYS: &str = "keys";
 const HANDOVERS: &str = "handovers";
 
-/// Why a tree's folder can't be read or written.
+/// Beside the checkpoint: what was cosigned by hand, by its size.
+const COSIGNED: &str = "cosigned";
+
+/// Why a tree can't be read or written. Where it is in a database, its place is the database's URL, without what that
+/// keeps secret, and what stands for a folder is below it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no tree in it.
@@ -71,6 +84,17 @@ pub enum StoreError {
     /// A file can't be read or written now.
     #[error("{0} can't be used")]
     File(PathBuf, #[source] io::Error),
+    /// The database doesn't answer, or refuses.
+    #[error("{0} can't be used")]
+    Database(PathBuf, #[source] sqlx::Error),
+    /// No tree may be there.
+    #[error("no tree is kept in {place}: {why}")]
+    Unfit {
+        /// The place.
+        place: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// `tree.json`.
@@ -81,26 +105,32 @@ struct Stood {
     size: u64,
 }
 
-/// A tree's folder, for reading.
+/// A tree, for reading. It blocks: not to be asked on a thread that answers calls.
 pub struct Store {
-    folder: PathBuf,
+    files: Box<dyn Files>,
     id: TreeId,
-    /// Of tiles on the disk, which never change.
+    /// Of tiles that are stored, which never change.
     tiles: Mutex<LruCache<Tile, Arc<Vec<Hash>>>>,
 }
 
 impl Store {
-    /// The tree in `folder`. Fails with [`StoreError::Absent`] if there is none.
+    /// The tree in a folder. Fails with [`StoreError::Absent`] if there is none.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let folder = folder.into();
-        let stood = stood(&folder)?.ok_or_else(|| StoreError::Absent(folder.clone()))?;
-        Ok(Self::of(folder, stood.id))
+        Self::found(Box::new(Folder::new(folder.into())))
     }
 
-    /// The tree `id` in `folder`, which is there or will be: whoever writes it makes it.
+    /// The tree `id` in a folder, where it is or will be: whoever writes it makes it.
     pub fn of(folder: impl Into<PathBuf>, id: TreeId) -> Self {
-        let folder = folder.into();
-        Self { folder, id, tiles: Mutex::new(LruCache::new(TILES_MAX)) }
+        Self::new(Box::new(Folder::new(folder.into())), id)
+    }
+
+    fn new(files: Box<dyn Files>, id: TreeId) -> Self {
+        Self { files, id, tiles: Mutex::new(LruCache::new(TILES_MAX)) }
+    }
+
+    fn found(files: Box<dyn Files>) -> Result<Self, StoreError> {
+        let stood = stood(&*files)?.ok_or_else(|| StoreError::Absent(files.place().to_owned()))?;
+        Ok(Self::new(files, stood.id))
     }
 
     /// Which tree it is.
@@ -108,75 +138,68 @@ impl Store {
         &self.id
     }
 
-    /// Where it is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Where it is, for people: its folder, or the URL of its database, without what that keeps secret.
+    pub fn place(&self) -> &Path {
+        self.files.place()
+    }
+
+    /// A file as it lies there; `None` if there is none.
+    pub fn file(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.files.read(name)
     }
 
     /// Its size, as the builder has stored it: a checkpoint may be of less.
     pub fn size(&self) -> Result<u64, StoreError> {
-        let stood = stood(&self.folder)?.ok_or_else(|| StoreError::Absent(self.folder.clone()))?;
+        let stood = self.stood()?.ok_or_else(|| StoreError::Absent(self.place().to_owned()))?;
         Ok(stood.size)
+    }
+
+    fn stood(&self) -> Result<Option<Stood>, StoreError> {
+        stood(&*self.files)
     }
 
     /// The bytes of the published checkpoint, if there is one. Nothing of it is verified.
     pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        disk::read(&self.folder.join(CHECKPOINT))
-    }
-
-    /// Publishes a checkpoint: replaces the one before at once.
-    pub fn publish(&self, note: &str) -> Result<(), StoreError> {
-        disk::replace(&self.folder.join(CHECKPOINT), note.as_bytes())
+        self.files.read(CHECKPOINT)
     }
 
     /// The public keys that the checkpoints are signed with, as the builder has said. They are a convenience:
     /// whoever verifies has them by another way.
     pub fn keys(&self) -> Result<Vec<String>, StoreError> {
-        let file = self.folder.join(KEYS);
-        let Some(bytes) = disk::read(&file)? else { return Ok(Vec::new()) };
+        let Some(bytes) = self.files.read(KEYS)? else { return Ok(Vec::new()) };
         let text = String::from_utf8(bytes).map_err(|error| error.to_string());
-        let text = text.map_err(|what| StoreError::Damaged { file, what })?;
+        let text = text.map_err(|what| StoreError::Damaged { file: self.place().join(KEYS), what })?;
         Ok(text.lines().map(ToOwned::to_owned).collect())
-    }
-
-    /// Says with which keys the checkpoints are signed.
-    pub(crate) fn name_keys(&self, keys: &[Verifier]) -> Result<(), StoreError> {
-        let lines: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        let text = lines.join("\n") + "\n";
-        disk::replace(&self.folder.join(KEYS), text.as_bytes())
     }
 
     /// The checkpoints at which keys handed over, the smallest first. Nothing of them is verified.
     pub fn handovers(&self) -> Result<Vec<Vec<u8>>, StoreError> {
-        let files = self.handover_sizes()?.into_iter().map(|size| self.handover(size));
-        files.filter_map(|file| disk::read(&file).transpose()).collect()
+        let sizes = self.sizes_below(HANDOVERS)?.into_iter();
+        sizes.filter_map(|size| self.files.read(&format!("{HANDOVERS}/{size}")).transpose()).collect()
     }
 
     /// The size of the last of them; 0 if there is none.
     pub(crate) fn handed_over(&self) -> Result<u64, StoreError> {
-        Ok(self.handover_sizes()?.last().copied().unwrap_or(0))
+        Ok(self.sizes_below(HANDOVERS)?.last().copied().unwrap_or(0))
     }
 
-    /// Keeps a checkpoint at which keys handed over.
-    pub(crate) fn hand_over(&self, size: u64, note: &str) -> Result<(), StoreError> {
-        disk::make(&self.folder.join(HANDOVERS))?;
-        disk::replace(&self.handover(size), note.as_bytes())
+    /// What was cosigned by hand of this size, if anything was.
+    pub(crate) fn cosigned(&self, size: u64) -> Result<Option<Note>, StoreError> {
+        let name = format!("{COSIGNED}/{size}");
+        let Some(bytes) = self.files.read(&name)? else { return Ok(None) };
+        let damaged = |what| StoreError::Damaged { file: self.place().join(&name), what };
+        Note::parse(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
     }
 
-    fn handover(&self, size: u64) -> PathBuf {
-        self.folder.join(HANDOVERS).join(size.to_string())
+    /// Keeps what was cosigned by hand, whoever writes the tree.
+    pub(crate) fn keep_cosigned(&self, size: u64, note: &Note) -> Result<(), StoreError> {
+        self.files.replace(&format!("{COSIGNED}/{size}"), note.to_string().as_bytes())
     }
 
-    fn handover_sizes(&self) -> Result<Vec<u64>, StoreError> {
-        let folder = self.folder.join(HANDOVERS);
-        let listed = match std::fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            listed => listed.and_then(|entries| {
-                entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
-            }),
-        };
-        let names = listed.map_err(disk::fault(&folder))?;
-        let mut sizes: Vec<u64> = names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect();
+    /// The files below a folder in which each is called by a size; the smallest first.
+    fn sizes_below(&self, folder: &str) -> Result<Vec<u64>, StoreError> {
+        let names = self.files.below(folder)?;
+        let mut sizes: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
         sizes.sort_unstable();
         Ok(sizes)
     }
@@ -188,10 +211,9 @@ impl Store {
             return Ok(None);
         };
         for there in [tile, widest, tile.full()] {
-            let path = self.path(there);
-            if let Some(bytes) = disk::read(&path)? {
+            if let Some(bytes) = self.files.read(&there.to_string())? {
                 let cut = cut(&bytes, there, tile.width());
-                return cut.map(Some).map_err(|what| StoreError::Damaged { file: path, what });
+                return cut.map(Some).map_err(|what| self.damaged(there, &what));
             }
         }
         Err(self.damaged(widest, "it is missing"))
@@ -200,7 +222,7 @@ impl Store {
     /// The hash of a node of the tree of `size`.
     pub fn node(&self, node: Node, size: u64) -> Result<Hash, StoreError> {
         let tile = Tile::holding(node, size).ok_or_else(|| StoreError::Damaged {
-            file: self.folder.join(TREE),
+            file: self.place().join(TREE),
             what: format!("a tree of {size} leaves doesn't reach {node:?}"),
         })?;
         let hashes = self.hashes(tile)?;
@@ -223,12 +245,15 @@ impl Store {
     pub fn leaf(&self, index: u64, size: u64) -> Result<Vec<u8>, StoreError> {
         let tile = Tile::new(Row::Entries, index / u64::from(WIDTH), WIDTH);
         let tile = tile.and_then(|full| in_place(full, size)).ok_or_else(|| StoreError::Damaged {
-            file: self.folder.join(TREE),
+            file: self.place().join(TREE),
             what: format!("a tree of {size} leaves has none at {index}"),
         })?;
-        let leaves = self.leaves(tile)?;
+        let bytes = self.stored(tile)?;
+        let leaves = bundle::decode(&bytes, tile.width());
+        let leaves = leaves.map_err(|error| self.damaged(tile, &error.to_string()))?;
         let at = usize::try_from(index % u64::from(WIDTH)).ok();
-        at.and_then(|at| leaves.into_iter().nth(at)).ok_or_else(|| self.damaged(tile, "it lacks a leaf"))
+        let leaf = at.and_then(|at| leaves.get(at)).ok_or_else(|| self.damaged(tile, "it lacks a leaf"))?;
+        Ok(leaf.to_vec())
     }
 
     /// The hashes of a tile that the tree has, or has had.
@@ -260,7 +285,7 @@ impl Store {
     /// The bytes of a tile or bundle that the tree has, or has had: a partial one may be gone since it is full.
     fn stored(&self, tile: Tile) -> Result<Vec<u8>, StoreError> {
         for there in [tile, tile.full()] {
-            if let Some(bytes) = disk::read(&self.path(there))? {
+            if let Some(bytes) = self.files.read(&there.to_string())? {
                 return cut(&bytes, there, tile.width()).map_err(|what| self.damaged(there, &what));
             }
         }
@@ -268,7 +293,7 @@ impl Store {
     }
 
     fn path(&self, tile: Tile) -> PathBuf {
-        self.folder.join(tile.to_string())
+        self.place().join(tile.to_string())
     }
 
     fn damaged(&self, tile: Tile, what: &str) -> StoreError {
@@ -305,11 +330,10 @@ fn cut(bytes: &[u8], of: Tile, width: u16) -> Result<Vec<u8>, String> {
     }
 }
 
-fn stood(folder: &Path) -> Result<Option<Stood>, StoreError> {
-    let file = folder.join(TREE);
-    let Some(bytes) = disk::read(&file)? else { return Ok(None) };
-    let read = serde_json::from_slice(&bytes);
-    read.map(Some).map_err(|error| StoreError::Damaged { file, what: error.to_string() })
+fn stood(files: &dyn Files) -> Result<Option<Stood>, StoreError> {
+    let Some(bytes) = files.read(TREE)? else { return Ok(None) };
+    let damaged = |what| StoreError::Damaged { file: files.place().join(TREE), what };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

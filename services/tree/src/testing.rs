@@ -1,18 +1,22 @@
-//! A real log in a folder of its own, and events to put into it.
+//! A real log in a folder of its own, events to put into it, and both storages of trees.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use duban_domain::command::Context;
 use duban_domain::{Caller, Event, PrincipalId, Role};
-use duban_log::{Append, Condition, Log, LogIdentity, LogOptions, NewEvent, Origin};
+use duban_log::{Append, Condition, Location, Log, LogIdentity, LogOptions, NewEvent, Origin};
 use duban_merkle::Algorithm;
+use duban_test_postgres::Database;
 use serde_json::json;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::{PgQueryResult, PgRow};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::store::{Store, TreeId, Writer};
+use crate::store::{Grove, Store, TreeId, Writer};
 
 /// A tree of some log.
 pub(crate) fn id(algorithm: Algorithm) -> TreeId {
@@ -25,9 +29,124 @@ pub(crate) fn leaf(index: u64) -> Vec<u8> {
     format!("leaf {index} {}", "x".repeat(usize::try_from(index % 7).unwrap())).into_bytes()
 }
 
-/// A writer in a folder.
-pub(crate) fn writer(folder: &Path) -> Writer {
-    Writer::open(Arc::new(Store::of(folder, id(Algorithm::Sha256)))).unwrap()
+/// The storages of trees.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Folder,
+    Database,
+}
+
+impl Kind {
+    /// Whether this machine has it; where it doesn't, that was said.
+    pub(crate) fn is_there(self) -> bool {
+        match self {
+            Self::Folder => true,
+            Self::Database => apart(Database::empty()).is_some(),
+        }
+    }
+
+    /// A new place of trees.
+    pub(crate) fn home(self) -> Home {
+        match self {
+            Self::Folder => Home::Folder(tempfile::tempdir().unwrap()),
+            Self::Database => Home::Database(apart(Database::empty()).unwrap()),
+        }
+    }
+}
+
+/// The same tests on both storages, a module for each.
+macro_rules! on_both {
+    (async $($test:ident)*) => {
+        mod in_a_folder {
+            $(#[tokio::test] async fn $test() { super::$test(crate::testing::Kind::Folder).await; })*
+        }
+        mod in_a_database {
+            use crate::testing::Kind;
+            $(#[tokio::test] async fn $test() { if Kind::Database.is_there() { super::$test(Kind::Database).await; } })*
+        }
+    };
+    ($($test:ident)*) => {
+        mod in_a_folder {
+            $(#[test] fn $test() { super::$test(crate::testing::Kind::Folder); })*
+        }
+        mod in_a_database {
+            use crate::testing::Kind;
+            $(#[test] fn $test() { if Kind::Database.is_there() { super::$test(Kind::Database); } })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// A place of trees, until it is dropped.
+pub(crate) enum Home {
+    Folder(TempDir),
+    Database(Database),
+}
+
+impl Home {
+    pub(crate) fn location(&self) -> Location {
+        match self {
+            Self::Folder(folder) => Location::from(folder.path()),
+            Self::Database(database) => Location::Postgres(database.owner()),
+        }
+    }
+
+    /// The tree in it of which nobody asks what it means.
+    pub(crate) fn store(&self) -> Arc<Store> {
+        Arc::new(Grove::at(&self.location()).unwrap().tree(id(Algorithm::Sha256)))
+    }
+
+    /// One who writes it.
+    pub(crate) fn writer(&self) -> Writer {
+        Writer::open(self.store()).unwrap()
+    }
+
+    /// Writes a file of that tree, by somebody who has no business there; without bytes, removes it.
+    pub(crate) fn tamper(&self, name: &str, bytes: Option<&[u8]>) {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.path().join(id(Algorithm::Sha256).folder()).join(name);
+                match bytes {
+                    Some(bytes) => std::fs::write(path, bytes).unwrap(),
+                    None => std::fs::remove_file(path).unwrap(),
+                }
+            }
+            Self::Database(_) => {
+                let bytes = bytes.map(hex::encode);
+                let row = format!("WHERE name = '{name}'");
+                let done = self.sql(match bytes {
+                    None => format!("DELETE FROM duban_tree.files {row}"),
+                    Some(bytes) => {
+                        format!("UPDATE duban_tree.files SET bytes = decode('{bytes}', 'hex') {row}")
+                    }
+                });
+                assert_eq!(done.rows_affected(), 1, "{name}");
+            }
+        }
+    }
+
+    /// Tells the database.
+    pub(crate) fn sql(&self, sql: impl Into<String>) -> PgQueryResult {
+        let (database, sql) = (self.database().clone(), AssertSqlSafe(sql.into()));
+        apart(async move { sqlx::raw_sql(sql).execute(&mut database.superuser().await).await.unwrap() })
+    }
+
+    /// Asks the database.
+    pub(crate) fn rows(&self, sql: &'static str) -> Vec<PgRow> {
+        let database = self.database().clone();
+        apart(async move { sqlx::query(sql).fetch_all(&mut database.superuser().await).await.unwrap() })
+    }
+
+    fn database(&self) -> &Database {
+        let Self::Database(database) = self else { panic!("it is in a folder") };
+        database
+    }
+}
+
+/// Waits for what is asynchronous on a thread of its own, wherever it is asked.
+pub(crate) fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap())
 }
 
 /// Appends leaves up to a size and stores them.
@@ -43,19 +162,34 @@ pub(crate) struct Fixture {
     pub(crate) log: Log,
     requests: AtomicU64,
     folder: TempDir,
+    kind: Kind,
+    /// Of trees, by name.
+    databases: Mutex<BTreeMap<String, Home>>,
 }
 
-/// An empty log.
-pub(crate) async fn log() -> Fixture {
+/// An empty log, whose trees are stored so.
+pub(crate) async fn log(kind: Kind) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(LogOptions::new(folder.path().join("log"))).await.unwrap();
-    Fixture { log, requests: AtomicU64::new(1), folder }
+    Fixture { log, requests: AtomicU64::new(1), folder, kind, databases: Mutex::default() }
 }
 
 impl Fixture {
     /// A folder beside the log.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A place of trees that is called so.
+    pub(crate) fn grove(&self, name: &str) -> Grove {
+        let location = match self.kind {
+            Kind::Folder => Location::Folder(self.path(name)),
+            Kind::Database => {
+                let mut databases = self.databases.lock().unwrap();
+                databases.entry(name.to_owned()).or_insert_with(|| self.kind.home()).location()
+            }
+        };
+        Grove::at(&location).unwrap()
     }
 
     /// Appends so many events, in one append.

@@ -1,22 +1,22 @@
 //! All trees that a process has: those of its log's epoch, which grow, and those of earlier epochs, which are kept.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use duban_log::Log;
+use duban_log::{Location, Log};
 use duban_merkle::Algorithm;
 use uuid::Uuid;
 
-use crate::disk::fault;
+use crate::builder::blocking;
 use crate::keeper::{Options, Tree};
 use crate::publisher::Witnesses;
-use crate::store::{Store, StoreError, TreeId};
+use crate::store::{Grove, StoreError, TreeId};
 
 /// Where trees are and how they are signed.
 #[derive(Clone)]
 pub struct Grounds {
-    /// The folder of all trees, a folder for each in it.
-    pub folder: PathBuf,
+    /// Where all trees are: a folder with a folder for each, or a database that holds no log.
+    pub place: Location,
     /// The signer's folder.
     pub signer: PathBuf,
     /// What stands before `/epochs/…` in the origin, instead of `duban/logs/…`.
@@ -29,8 +29,8 @@ pub struct Grounds {
 
 impl Grounds {
     /// One tree, under an origin that follows from the log, signed by whoever has the folder, witnessed by nobody.
-    pub fn new(folder: impl Into<PathBuf>, signer: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), signer: signer.into(), origin: None, sm3: false, witnesses: None }
+    pub fn new(place: Location, signer: impl Into<PathBuf>) -> Self {
+        Self { place, signer: signer.into(), origin: None, sm3: false, witnesses: None }
     }
 }
 
@@ -42,31 +42,26 @@ pub struct Trees {
 }
 
 impl Trees {
-    /// Sets to work on the trees of the log's epoch, and finds those of earlier ones. A folder that can't be read is
-    /// said and left out.
-    pub fn start(log: &Log, grounds: &Grounds) -> Self {
+    /// Sets to work on the trees of the log's epoch, and finds those of earlier ones. What of these can't be read now is
+    /// said and left out. Fails with [`StoreError::Unfit`] where no tree may be kept, and where the place is none.
+    pub async fn start(log: &Log, grounds: &Grounds) -> Result<Self, StoreError> {
+        let grove = Grove::at(&grounds.place)?;
         let mut algorithms = vec![Algorithm::Sha256];
         if grounds.sm3 {
             algorithms.push(Algorithm::Sm3);
         }
-        let mut trees: Vec<Tree> = Vec::new();
-        for algorithm in algorithms {
-            let id = TreeId::new(log.identity(), algorithm, grounds.origin.as_deref());
-            let witnesses = grounds.witnesses.clone().filter(|_| algorithm == Algorithm::Sha256);
-            let (folder, signer) = (grounds.folder.join(id.folder()), grounds.signer.clone());
-            trees.push(Tree::start(log, Options { folder, id, signer, witnesses }));
-        }
-        for folder in folders(&grounds.folder) {
-            if trees.iter().any(|tree| tree.store().folder() == folder) {
-                continue;
-            }
-            match Store::open(&folder).and_then(|store| Tree::ended(store, log.now())) {
-                Ok(tree) => trees.push(tree),
-                Err(StoreError::Absent(_)) => {}
-                Err(error) => tracing::warn!(%error, "an earlier epoch's tree is not served"),
-            }
-        }
-        Self { trees: Arc::new(trees) }
+        let ids: Vec<TreeId> = algorithms
+            .into_iter()
+            .map(|algorithm| TreeId::new(log.identity(), algorithm, grounds.origin.as_deref()))
+            .collect();
+        let now: Vec<String> = ids.iter().map(TreeId::folder).collect();
+        let ended = earlier(log, grove.clone(), now).await?;
+        let start = |id: TreeId| {
+            let witnesses = grounds.witnesses.clone().filter(|_| id.algorithm == Algorithm::Sha256);
+            Tree::start(log, Options { store: grove.tree(id), signer: grounds.signer.clone(), witnesses })
+        };
+        let trees = ids.into_iter().map(start).chain(ended).collect();
+        Ok(Self { trees: Arc::new(trees) })
     }
 
     /// The tree of this origin; with none given, the SHA-256 tree of the log's epoch.
@@ -85,7 +80,7 @@ impl Trees {
         self.trees.iter()
     }
 
-    /// Takes what the log has by now, publishes it, and lets the folders go.
+    /// Takes what the log has by now, publishes it, and lets others write.
     pub async fn close(&self) {
         for tree in self.trees.iter() {
             tree.close().await;
@@ -93,21 +88,27 @@ impl Trees {
     }
 }
 
-/// The folders in a folder, in order of name; none if there is no such folder.
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    let listed = std::fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>());
-    match listed {
-        Ok(mut found) => {
-            found.retain(|path| path.is_dir());
-            found.sort();
-            found
-        }
-        Err(error) => {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                tracing::warn!(error = %fault(folder)(error), "earlier epochs' trees are not served");
+/// The trees of earlier epochs: all but those that are called like these.
+async fn earlier(log: &Log, grove: Grove, now: Vec<String>) -> Result<Vec<Tree>, StoreError> {
+    let at = log.now();
+    let found = blocking(move || {
+        let names = match grove.names() {
+            Ok(names) => names,
+            Err(error @ StoreError::Unfit { .. }) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "earlier epochs' trees are not served");
+                Vec::new()
             }
-            Vec::new()
+        };
+        let mut trees = Vec::new();
+        for name in names.iter().filter(|name| !now.contains(name)) {
+            match grove.open(name).and_then(|store| Tree::ended(store, at)) {
+                Ok(tree) => trees.push(tree),
+                Err(error) => tracing::warn!(%error, "an earlier epoch's tree is not served"),
+            }
         }
-    }
+        Ok(trees)
+    });
+    // The process ends: nobody asks for them.
+    found.await.unwrap_or_else(|_| Ok(Vec::new()))
 }

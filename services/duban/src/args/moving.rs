@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use duban_log::Location;
+
 use super::serve::LogArgs;
+use super::tree::place;
 
 // No doc comments here: they would become the commands' own.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,10 +30,10 @@ pub(crate) struct LoadArgs {
     // Where the log will be: an empty folder, or a migrated database as the role that owns it.
     #[command(flatten)]
     pub(crate) log: LogArgs,
-    /// The folder of the audit trees of the log as it was: the event that opens the new epoch then names the last
-    /// checkpoint of the one before
-    #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
-    pub(crate) tree: Option<PathBuf>,
+    /// The folder or the database of the audit trees of the log as it was: the event that opens the new epoch then
+    /// names the last checkpoint of the one before
+    #[arg(long, env = "DUBAN_TREE", value_name = "DIR|URL", hide_env_values = true, value_parser = place)]
+    pub(crate) tree: Option<Location>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -51,8 +54,8 @@ pub(crate) struct RestoreArgs {
     // Where the log will be, or is: a folder without one, or the database as the role that owns it.
     #[command(flatten)]
     pub(crate) log: LogArgs,
-    /// The folder of the audit trees of the log as it was: the event that opens the new epoch then names the last
-    /// checkpoint of the one before
-    #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
-    pub(crate) tree: Option<PathBuf>,
+    /// The folder or the database of the audit trees of the log as it was: the event that opens the new epoch then
+    /// names the last checkpoint of the one before
+    #[arg(long, env = "DUBAN_TREE", value_name = "DIR|URL", hide_env_values = true, value_parser = place)]
+    pub(crate) tree: Option<Location>,
 }

@@ -1,8 +1,10 @@
 //! What can be typed, and that there is a command for every RPC.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
+use duban_log::Location;
 
 use super::*;
 use crate::client::schema;
@@ -183,16 +185,21 @@ fn serve_runs_what_is_asked_for_and_everything_by_default() {
         serve
             .tree
             .grounds(&serve.log)
-            .map(|grounds| (grounds.folder, grounds.signer, grounds.origin, grounds.sm3))
+            .map(|grounds| (grounds.place, grounds.signer, grounds.origin, grounds.sm3))
     };
-    let (tree, signer) = ("d/tree".into(), "d/signer".into());
+    let (tree, signer) = (Path::new("d/tree").into(), "d/signer".into());
     assert_eq!(grounds(&["--data", "d"]), Some((tree, signer, None, false)));
     let given = &["--data", "d", "--tree", "t", "--signer", "s", "--origin", "example.com/log/", "--sm"];
-    assert_eq!(grounds(given), Some(("t".into(), "s".into(), Some("example.com/log".to_owned()), true)));
+    assert_eq!(
+        grounds(given),
+        Some((Path::new("t").into(), "s".into(), Some("example.com/log".to_owned()), true))
+    );
     assert_eq!(grounds(&["--tree", "off"]), None);
     assert_eq!(grounds(&["--log", "postgres://x"]), None);
     let on_postgres = grounds(&["--log", "postgres://x", "--data", "d", "--tree", "t"]);
-    assert_eq!(on_postgres, Some(("t".into(), "d/signer".into(), None, false)));
+    assert_eq!(on_postgres, Some((Path::new("t").into(), "d/signer".into(), None, false)));
+    let apart = grounds(&["--log", "postgres://x", "--tree", "postgres://y/trees"]).map(|(place, ..)| place);
+    assert_eq!(apart, Some(Location::Postgres("postgres://y/trees".to_owned())));
     for origin in ["a b", "a+b", "a\nb"] {
         assert!(Cli::try_parse_from(["duban", "serve", "--origin", origin]).is_err(), "{origin}");
     }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use duban_log::Location;
+
 use super::serve::LogArgs;
+use super::tree::place;
 
 // No doc comment here: it would become the command's own.
 #[derive(Debug, Clone, clap::Args)]
@@ -13,9 +16,10 @@ pub(crate) struct VerifyArgs {
     /// The folder of an export, instead of a log in use
     #[arg(long, value_name = "DIR", conflicts_with = "log")]
     pub(crate) export: Option<PathBuf>,
-    /// The folder of the audit trees, or of one tree [default: `tree` in the folder of the log or of the export]
-    #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
-    pub(crate) tree: Option<PathBuf>,
+    /// The folder or the database of the audit trees, or the folder of one tree; `off`: none [default: `tree` in the
+    /// folder of the log or of the export]
+    #[arg(long, env = "DUBAN_TREE", value_name = "DIR|URL", hide_env_values = true, value_parser = place)]
+    pub(crate) tree: Option<Location>,
     /// 国密: verify the tree of SM3 and SM2 instead of the one of SHA-256 and Ed25519
     #[arg(long)]
     pub(crate) sm: bool,

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use duban_log::Location;
 use duban_merkle::{KeyName, Verifier};
 use duban_tree::witness::Endpoint;
 
 use super::serve::LogFormat;
+use super::tree::place;
 
 /// Where a witness listens, unless told otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7352";
@@ -28,9 +30,10 @@ pub(crate) enum WitnessCommand {
     },
     /// On the log's side: write a request to cosign the published checkpoint, to be carried to a witness
     Request {
-        /// The folder of the tree, or of the trees if there is one tree in it
-        #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
-        tree: PathBuf,
+        /// The folder of the tree, or the folder or the database of the trees if there is one tree in it; one of several
+        /// in a database is named behind a # at the URL's end
+        #[arg(long, env = "DUBAN_TREE", value_name = "DIR|URL", hide_env_values = true, value_parser = place)]
+        tree: Location,
         /// The size that the witness has cosigned last; 0 if none
         #[arg(long, value_name = "N", default_value_t = 0)]
         old_size: u64,
@@ -55,9 +58,10 @@ pub(crate) enum WitnessCommand {
         /// The cosigned note
         #[arg(value_name = "FILE")]
         note: PathBuf,
-        /// The folder of the tree, or of the trees if there is one tree in it
-        #[arg(long, env = "DUBAN_TREE", value_name = "DIR")]
-        tree: PathBuf,
+        /// The folder of the tree, or the folder or the database of the trees if there is one tree in it; one of several
+        /// in a database is named behind a # at the URL's end
+        #[arg(long, env = "DUBAN_TREE", value_name = "DIR|URL", hide_env_values = true, value_parser = place)]
+        tree: Location,
         /// The witness's public key
         #[arg(long, value_name = "VKEY")]
         witness: Verifier,

@@ -65,6 +65,7 @@ messages! {
     BACKED_UP: "已备份日志 {}：至第{}号事件，存于 {}", "backed up log {} up to position {}, to {}";
     RESTORED: "已恢复日志 {}；新纪元 {} 自第{}号事件开始，原有位置不再有效",
         "restored log {}; a new epoch {} has begun with event {}, and older cursors are refused";
+    TREE_EXPORTED: "已导出存证树 {}：{}个事件，存于 {}", "exported the tree {} of size {} to {}";
     PROVEN_EVENT: "第{}号事件在大小为{}的树 {} 之内：\n{}", "event {} is in the tree of size {} of {}:\n{}";
     PROOF_OF_GROWTH: "大小为{}的树以大小为{}的树开头的一致性证明（树 {}，{}个散列）：用 -o json 取出，以 duban verify 对照留存的检查点",
         "the proof that the tree of size {} begins with the one of {}, of {}, has {} hashes: -o json shows them, duban verify compares with a checkpoint that was kept";

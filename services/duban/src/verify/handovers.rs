@@ -1,7 +1,5 @@
 //! Where keys have handed over since: whoever told the first one follows to those that sign now.
 
-use std::path::Path;
-
 use duban_log::archive::Cursor;
 use duban_log::{Archive, Held};
 use duban_merkle::Note;
@@ -9,15 +7,13 @@ use duban_tree::Store;
 use duban_tree::keys::{Change, Ring, trusted};
 use duban_tree::verification::{Presented, Trust};
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 
 /// Adds the keys to those that are trusted, and says since when those that went count no more. What is returned are
 /// the checkpoints on which that rests, to be verified with the others: if one of them doesn't hold, nothing does.
-pub(super) async fn follow(tree: &Path, held: &Held, trust: &mut Trust) -> Result<Vec<Presented>, Failure> {
-    let unreadable = |error: duban_tree::StoreError| Failure::other(chain(&error));
-    let store = Store::open(tree).map_err(unreadable)?;
+pub(super) async fn follow(store: &Store, held: &Held, trust: &mut Trust) -> Result<Vec<Presented>, Failure> {
     // What is no note vouches for nobody.
-    let handovers = store.handovers().map_err(unreadable)?;
+    let handovers = store.handovers()?;
     let notes: Vec<Note> = handovers.iter().filter_map(|bytes| Note::parse(bytes).ok()).collect();
     let origin = &store.id().origin;
     let (given, others): (Vec<_>, Vec<_>) =

@@ -1,17 +1,17 @@
-//! What a verification is given: keys, checkpoints, the folder of a tree.
+//! What a verification is given: keys, checkpoints, a stored tree.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use duban_log::{Held, Location, LogIdentity};
 use duban_merkle::{Algorithm, Verifier};
 use duban_tree::verification::Presented;
+use duban_tree::{Grove, Store, TreeId};
 
+use crate::args::is_off;
 use crate::failure::{Exit, Failure};
 use crate::server::TREE;
-
-/// Where there is no tree.
-pub(super) const OFF: &str = "off";
 
 /// A file, which must be there.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -31,7 +31,7 @@ pub(crate) fn keys(typed: &[String], option: &str) -> Result<Vec<Verifier>, Fail
             String::from_utf8_lossy(&read(Path::new(one))?).into_owned()
         };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let key = line.parse().map_err(|error| Failure::Usage(format!("{option} {line}: {error}")))?;
+            let key = parsed(line, option)?;
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -40,21 +40,20 @@ pub(crate) fn keys(typed: &[String], option: &str) -> Result<Vec<Verifier>, Fail
     Ok(keys)
 }
 
+fn parsed(line: &str, option: &str) -> Result<Verifier, Failure> {
+    line.parse().map_err(|error| Failure::Usage(format!("{option} {line}: {error}")))
+}
+
 /// What lies beside a log: its tree.
 pub(super) struct Beside {
-    /// The folder of the tree.
-    pub(super) folder: PathBuf,
+    /// As it is stored.
+    pub(super) store: Arc<Store>,
     /// How many leaves are stored in it.
     pub(super) size: u64,
     /// Its checkpoint, if it has one.
     pub(super) checkpoint: Option<Presented>,
     /// The keys that lie there.
     pub(super) keys: Vec<Verifier>,
-}
-
-#[derive(serde::Deserialize)]
-struct Stood {
-    size: u64,
 }
 
 /// The size that a checkpoint is of, whoever signed it.
@@ -65,50 +64,37 @@ fn signed_size(checkpoint: &Presented) -> Option<u64> {
 impl Beside {
     /// Finds the tree of a log: none where nobody said that there is one and there is none.
     pub(super) fn find(
-        typed: Option<&Path>,
+        typed: Option<&Location>,
         held: &Held,
         identity: LogIdentity,
         algorithm: Algorithm,
     ) -> Result<Option<Self>, Failure> {
-        if typed.is_some_and(|typed| typed.as_os_str() == OFF) {
+        if typed.is_some_and(is_off) {
             return Ok(None);
         }
-        let root = typed.map(Path::to_owned).or(match held {
-            Held::Export(folder) | Held::Log(Location::Folder(folder)) => Some(folder.join(TREE)),
+        let place = typed.cloned().or(match held {
+            Held::Export(folder) | Held::Log(Location::Folder(folder)) => {
+                Some(Location::Folder(folder.join(TREE)))
+            }
             Held::Log(Location::Postgres(_)) => None,
         });
-        let Some(root) = root else { return Ok(None) };
-        let suffix = match algorithm {
-            Algorithm::Sha256 => "",
-            Algorithm::Sm3 => "-sm3",
-        };
-        let inner = root.join(format!("{}{suffix}", identity.epoch));
-        let Some(folder) =
-            [root.clone(), inner].into_iter().find(|folder| folder.join("tree.json").is_file())
-        else {
+        let Some(place) = place else { return Ok(None) };
+        let grove = Grove::at(&place)?;
+        let wanted = TreeId::new(identity, algorithm, None).folder();
+        let Some(name) = grove.names()?.into_iter().find(|name| name.is_empty() || *name == wanted) else {
             let absent = Failure::Other {
                 exit: Exit::NotFound,
-                message: format!("there is no tree of epoch {} in {}", identity.epoch, root.display()),
+                message: format!("there is no tree of epoch {} in {place}", identity.epoch),
             };
             return if typed.is_some() { Err(absent) } else { Ok(None) };
         };
+        let store = grove.open(&name)?;
         // The checkpoint first: it is never ahead of the tiles.
-        let file = folder.join("checkpoint");
-        let name = file.display().to_string();
-        let checkpoint = match std::fs::read(&file) {
-            Ok(bytes) => Some(Presented { name, bytes, kept: false }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Failure::other(format!("{name}: {error}"))),
-        };
-        let stood = read(&folder.join("tree.json"))?;
-        let Stood { size } = serde_json::from_slice(&stood).map_err(|error| Failure::Other {
-            exit: Exit::Unverified,
-            message: format!("{}: {error}", folder.join("tree.json").display()),
-        })?;
-        // A checkpoint is never ahead of the tiles: whatever tree.json says, so many leaves are there.
-        let size = size.max(checkpoint.as_ref().and_then(signed_size).unwrap_or(0));
-        let path = folder.join("keys");
-        let keys = if path.is_file() { keys(&[path.display().to_string()], "keys")? } else { Vec::new() };
-        Ok(Some(Self { folder, size, checkpoint, keys }))
+        let name = store.place().join("checkpoint").display().to_string();
+        let checkpoint = store.checkpoint()?.map(|bytes| Presented { name, bytes, kept: false });
+        // Whatever tree.json says, so many leaves are there.
+        let size = store.size()?.max(checkpoint.as_ref().and_then(signed_size).unwrap_or(0));
+        let keys = store.keys()?.iter().map(|key| parsed(key, "keys")).collect::<Result<_, _>>()?;
+        Ok(Some(Self { store: Arc::new(store), size, checkpoint, keys }))
     }
 }

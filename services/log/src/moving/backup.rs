@@ -7,7 +7,7 @@ use duban_domain::Position;
 use duban_domain::log::Origin;
 
 use super::MoveError;
-use super::epoch::{Opening, last_checkpoint};
+use super::epoch::{LastCheckpoint, Opening, last_checkpoint};
 use super::folder::sync_folder;
 use crate::append::LogIdentity;
 use crate::clock::{Clock, Ids};
@@ -49,11 +49,11 @@ pub async fn backup(folder: &Path, to: &Path) -> Result<BackedUp, MoveError> {
 
 /// Makes the log in `folder` of the backup `file`. It goes on in a new epoch: what was recorded after the backup
 /// is lost, and whoever knows of it must learn that: the event that opens the epoch names the last checkpoint of the
-/// one before, if its tree is in the folder `trees`.
+/// one before, if `trees` finds it.
 pub async fn restore(
     file: &Path,
     folder: &Path,
-    trees: Option<&Path>,
+    trees: Option<&LastCheckpoint>,
     clock: &dyn Clock,
     ids: &dyn Ids,
 ) -> Result<Restored, MoveError> {
@@ -80,7 +80,7 @@ pub async fn restore(
 /// new epoch, as [`restore`] says. By the role that owns the log; servers that run on it must be started again.
 pub async fn restored(
     url: &str,
-    trees: Option<&Path>,
+    trees: Option<&LastCheckpoint>,
     clock: &dyn Clock,
     ids: &dyn Ids,
 ) -> Result<Restored, MoveError> {

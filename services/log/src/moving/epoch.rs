@@ -1,6 +1,6 @@
 //! The event that opens an epoch, where a log goes on from a copy of itself.
 
-use std::path::Path;
+use std::error::Error;
 
 use duban_domain::Position;
 use duban_domain::caller::{Caller, PrincipalId, Role};
@@ -17,8 +17,6 @@ use crate::append::{self, Append, Condition, LogIdentity};
 use crate::clock::{Clock, Ids};
 use crate::event::NewEvent;
 
-/// The newest checkpoint of a tree, in its folder.
-const CHECKPOINT: &str = "checkpoint";
 /// Who acts.
 const PRINCIPAL: &str = "system:log";
 
@@ -78,18 +76,17 @@ impl Opening {
     }
 }
 
-/// The newest checkpoint of this epoch's tree, in the folder of the audit trees, as it was signed; `None` if there is
-/// none. Whose signature it is nobody says here: whoever verifies has the keys.
-pub(super) fn last_checkpoint(trees: Option<&Path>, of: LogIdentity) -> Result<Option<String>, MoveError> {
-    let Some(trees) = trees else { return Ok(None) };
-    let file = trees.join(of.epoch.to_string()).join(CHECKPOINT);
-    let bytes = match std::fs::read(&file) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(MoveError::File(file, error)),
-    };
-    match Note::parse(&bytes) {
-        Ok(note) => Ok(Some(note.to_string())),
-        Err(error) => Err(MoveError::Damaged { file, position: None, what: error.to_string() }),
-    }
+/// Looks up what was signed last of an epoch's audit tree, wherever trees are kept; `None` if there is nothing. Whose
+/// signature it is nobody says here: whoever verifies has the keys.
+pub type LastCheckpoint =
+    Box<dyn Fn(LogIdentity) -> Result<Option<Note>, Box<dyn Error + Send + Sync>> + Send + Sync>;
+
+/// The newest checkpoint of this epoch's tree, if it is known where its tree is.
+pub(super) fn last_checkpoint(
+    trees: Option<&LastCheckpoint>,
+    of: LogIdentity,
+) -> Result<Option<String>, MoveError> {
+    let Some(look_up) = trees else { return Ok(None) };
+    let found = look_up(of).map_err(MoveError::Tree)?;
+    Ok(found.map(|note| note.to_string()))
 }

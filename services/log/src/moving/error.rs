@@ -64,6 +64,9 @@ pub enum MoveError {
     /// A file can't be read or written.
     #[error("{0} can't be used")]
     File(PathBuf, #[source] std::io::Error),
+    /// The audit tree, of which the last checkpoint is to be named, can't be read.
+    #[error("the audit tree can't be read")]
+    Tree(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The log can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

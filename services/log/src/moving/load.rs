@@ -6,7 +6,7 @@ use std::sync::Arc;
 use duban_domain::log::Origin;
 use duban_domain::{Position, Timestamp};
 
-use super::epoch::{Opening, last_checkpoint};
+use super::epoch::{LastCheckpoint, Opening, last_checkpoint};
 use super::folder::{Folder, Kind, Segment};
 use super::format::Manifest;
 use super::target::Target;
@@ -22,8 +22,8 @@ pub struct LoadOptions {
     pub from: PathBuf,
     /// Where the log shall be: a folder without one, or a database whose log is empty.
     pub to: Location,
-    /// The folder of the audit trees in which the last checkpoint of the epoch before may be found.
-    pub trees: Option<PathBuf>,
+    /// Where the last checkpoint of the epoch before may be found.
+    pub trees: Option<LastCheckpoint>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where the id of a new epoch comes from.
@@ -73,7 +73,7 @@ pub async fn load(options: LoadOptions, mut progress: impl FnMut(Progress)) -> R
         target.finish(&epochs, None, &*clock).await?;
         return Ok(loaded);
     }
-    let checkpoint = last_checkpoint(trees.as_deref(), exported)?;
+    let checkpoint = last_checkpoint(trees.as_ref(), exported)?;
     let opening = Opening::of(exported, manifest.head, Origin::Export, checkpoint, &*clock, &*ids);
     target.finish(&epochs, Some(&opening), &*clock).await?;
     Ok(Loaded {

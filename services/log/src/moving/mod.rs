@@ -38,6 +38,7 @@ use duban_domain::Position;
 use uuid::Uuid;
 
 pub use backup::{BackedUp, Restored, backup, restore, restored};
+pub use epoch::LastCheckpoint;
 pub(crate) use epoch::Opening;
 pub use error::MoveError;
 pub(crate) use evidence::{Evidence, FoundLines, Lines};

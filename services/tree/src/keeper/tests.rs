@@ -5,19 +5,29 @@ use duban_merkle::{Algorithm, Note, Policy, Quorum, SignatureLine, Verifier};
 
 use super::*;
 use crate::publisher::Unwitnessed;
-use crate::testing::{Fixture, log};
+use crate::testing::{Fixture, Kind, log, on_both};
 use duban_merkle::proof::TreeHead;
 
 /// However loaded the machine is.
 const SOON: Duration = Duration::from_mins(1);
 
+on_both! { async
+    every_event_comes_under_a_signed_checkpoint
+    what_was_acknowledged_is_covered_when_it_closes
+    a_long_log_is_caught_up_with_in_rounds
+    one_builds_and_the_other_reads_and_takes_over
+    a_log_that_has_less_than_the_tree_stops_it
+    another_history_of_the_same_length_stops_it
+    a_storage_that_was_set_back_is_built_anew_but_not_signed_if_it_differs
+    nothing_is_published_without_its_witnesses
+}
+
 fn options(fixture: &Fixture, name: &str, signer: &str) -> Options {
-    Options {
-        folder: fixture.path(name),
-        id: TreeId::new(fixture.log.identity(), Algorithm::Sha256, None),
-        signer: fixture.path(signer),
-        witnesses: None,
-    }
+    of(fixture, TreeId::new(fixture.log.identity(), Algorithm::Sha256, None), name, signer)
+}
+
+fn of(fixture: &Fixture, id: TreeId, name: &str, signer: &str) -> Options {
+    Options { store: fixture.grove(name).tree(id), signer: fixture.path(signer), witnesses: None }
 }
 
 fn start(fixture: &Fixture) -> Tree {
@@ -42,9 +52,8 @@ fn policy(tree: &Tree) -> Policy {
     Policy::new(&tree.id().origin, keys, Quorum::none()).unwrap()
 }
 
-#[tokio::test]
-async fn every_event_comes_under_a_signed_checkpoint() {
-    let fixture = log().await;
+async fn every_event_comes_under_a_signed_checkpoint(kind: Kind) {
+    let fixture = log(kind).await;
     fixture.append(3).await;
     let tree = start(&fixture);
     let first = covering(&tree, 3).await;
@@ -64,9 +73,8 @@ async fn every_event_comes_under_a_signed_checkpoint() {
     assert_eq!(tree.store().checkpoint().unwrap().unwrap(), second.note.to_string().into_bytes());
 }
 
-#[tokio::test]
-async fn what_was_acknowledged_is_covered_when_it_closes() {
-    let fixture = log().await;
+async fn what_was_acknowledged_is_covered_when_it_closes(kind: Kind) {
+    let fixture = log(kind).await;
     let tree = start(&fixture);
     covering(&tree, 0).await;
     fixture.append(1).await;
@@ -77,9 +85,8 @@ async fn what_was_acknowledged_is_covered_when_it_closes() {
     assert_eq!(Published::stored(tree.store(), fixture.log.now()).unwrap().unwrap().head.size, 301);
 }
 
-#[tokio::test]
-async fn a_long_log_is_caught_up_with_in_rounds() {
-    let fixture = log().await;
+async fn a_long_log_is_caught_up_with_in_rounds(kind: Kind) {
+    let fixture = log(kind).await;
     for _ in 0..50 {
         fixture.append(400).await;
     }
@@ -92,9 +99,8 @@ async fn a_long_log_is_caught_up_with_in_rounds() {
     again.close().await;
 }
 
-#[tokio::test]
-async fn one_builds_and_the_other_reads_and_takes_over() {
-    let fixture = log().await;
+async fn one_builds_and_the_other_reads_and_takes_over(kind: Kind) {
+    let fixture = log(kind).await;
     let first = start(&fixture);
     covering(&first, 0).await;
     let second = start(&fixture);
@@ -107,18 +113,15 @@ async fn one_builds_and_the_other_reads_and_takes_over() {
     second.close().await;
 }
 
-#[tokio::test]
-async fn a_log_that_has_less_than_the_tree_stops_it() {
-    let (long, short) = (log().await, log().await);
+async fn a_log_that_has_less_than_the_tree_stops_it(kind: Kind) {
+    let (long, short) = (log(kind).await, log(kind).await);
     long.append(10).await;
     let tree = start(&long);
     covering(&tree, 10).await;
     tree.close().await;
     short.append(4).await;
-    // As if the log's database had been set back: the folders are those of the longer log.
-    let mut options = options(&long, "tree", "signer");
-    options.id = tree.id().clone();
-    let tree = Tree::start(&short.log, options);
+    // As if the log's database had been set back: tree and signer are those of the longer log.
+    let tree = Tree::start(&short.log, of(&long, tree.id().clone(), "tree", "signer"));
     let why = stopped(&tree).await;
     assert!(why.contains("4 events") && why.contains("10"), "{why}");
     assert_eq!(tree.published().unwrap().head.size, 10, "what was published is still read");
@@ -126,23 +129,21 @@ async fn a_log_that_has_less_than_the_tree_stops_it() {
     assert!(matches!(tree.status().borrow().state, State::Stopped(_)));
 }
 
-#[tokio::test]
-async fn another_history_of_the_same_length_stops_it() {
-    let (one, other) = (log().await, log().await);
+async fn another_history_of_the_same_length_stops_it(kind: Kind) {
+    let (one, other) = (log(kind).await, log(kind).await);
     one.append(10).await;
     let tree = start(&one);
     covering(&tree, 10).await;
     tree.close().await;
     other.append(9).await;
     other.append(3).await;
-    let tree = Tree::start(&other.log, Options { id: tree.id().clone(), ..options(&one, "tree", "signer") });
+    let tree = Tree::start(&other.log, of(&one, tree.id().clone(), "tree", "signer"));
     let why = stopped(&tree).await;
     assert!(why.contains("event at 10"), "{why}");
 }
 
-#[tokio::test]
-async fn a_folder_that_was_set_back_is_built_anew_but_not_signed_if_it_differs() {
-    let (one, other) = (log().await, log().await);
+async fn a_storage_that_was_set_back_is_built_anew_but_not_signed_if_it_differs(kind: Kind) {
+    let (one, other) = (log(kind).await, log(kind).await);
     one.append(10).await;
     let tree = start(&one);
     covering(&tree, 10).await;
@@ -153,14 +154,14 @@ async fn a_folder_that_was_set_back_is_built_anew_but_not_signed_if_it_differs()
     tree.close().await;
     // Built again from a rewritten one: refused, and nothing is published.
     other.append(12).await;
-    let tree = Tree::start(&other.log, Options { id: tree.id().clone(), ..options(&one, "lie", "signer") });
+    let tree = Tree::start(&other.log, of(&one, tree.id().clone(), "lie", "signer"));
     let why = stopped(&tree).await;
     assert!(why.contains("does not continue"), "{why}");
     assert_eq!(tree.published(), None);
     // And from one that was cut.
-    let cut = log().await;
+    let cut = log(kind).await;
     cut.append(9).await;
-    let tree = Tree::start(&cut.log, Options { id: tree.id().clone(), ..options(&one, "cut", "signer") });
+    let tree = Tree::start(&cut.log, of(&one, tree.id().clone(), "cut", "signer"));
     assert!(stopped(&tree).await.contains("one of 10 was signed"));
 }
 
@@ -179,9 +180,8 @@ impl Witnesses for Hesitant {
     }
 }
 
-#[tokio::test]
-async fn nothing_is_published_without_its_witnesses() {
-    let fixture = log().await;
+async fn nothing_is_published_without_its_witnesses(kind: Kind) {
+    let fixture = log(kind).await;
     fixture.append(2).await;
     let mut options = options(&fixture, "tree", "signer");
     options.witnesses = Some(Arc::new(Hesitant(AtomicUsize::new(2))));

@@ -69,7 +69,7 @@ impl Work {
         };
         self.inner.grown(writer.size());
         self.adopt().await?;
-        let signer = self.signer().await?;
+        let signer = self.signer(&writer).await?;
         let mut ring = Ring::default();
         builder::check(&self.log, writer.size()).await?;
         let mut head = self.log.watch();
@@ -105,12 +105,13 @@ impl Work {
     }
 
     /// The signer, whose public keys stand beside the tree.
-    async fn signer(&self) -> Result<Arc<Signer>, Failed> {
-        let (folder, store) = (self.signer.clone(), Arc::clone(&self.inner.store));
+    async fn signer(&self, writer: &Writer) -> Result<Arc<Signer>, Failed> {
+        let (folder, press) = (self.signer.clone(), writer.press().clone());
+        let store = Arc::clone(&self.inner.store);
         let opened = blocking(move || {
             let signer = Signer::open(folder, store.id())?;
             if store.keys()?.is_empty() {
-                store.name_keys(&signer.verifiers()?)?;
+                press.name_keys(&signer.verifiers()?)?;
             }
             Ok::<_, Failed>(Arc::new(signer))
         });
@@ -127,10 +128,10 @@ impl Work {
         ring.follow(&self.log, self.origin(), writer.size()).await?;
         let (usual, at_the_end) = WITNESSES_WITHIN;
         let within = if closing { at_the_end } else { usual };
-        let (store, head) = (&self.inner.store, writer.head());
         let witnesses = self.witnesses.as_deref().map(|witnesses| (witnesses, within));
-        let note = publish(store, signer, witnesses, head, ring).await?;
-        self.inner.published.send_replace(Some(Arc::new(Published { head, note, at: self.log.now() })));
+        let note = publish(writer, signer, witnesses, ring).await?;
+        let published = Published { head: writer.head(), note, at: self.log.now() };
+        self.inner.published.send_replace(Some(Arc::new(published)));
         self.inner.say(State::Building);
         Ok(())
     }
@@ -172,7 +173,7 @@ impl Work {
         Ok(())
     }
 
-    /// Takes the checkpoint in the folder for the published one.
+    /// Takes the stored checkpoint for the published one.
     async fn adopt(&self) -> Result<(), Failed> {
         let (store, now) = (Arc::clone(&self.inner.store), self.log.now());
         let known = self.inner.published.borrow().as_ref().map(|known| known.note.to_string().into_bytes());

@@ -5,7 +5,7 @@ use tempfile::tempdir;
 
 use super::*;
 use crate::keys::{Change, Turn};
-use crate::testing::{grow, id, leaf, writer};
+use crate::testing::{Kind, grow, id, leaf};
 
 fn open(folder: &Path) -> Signer {
     Signer::open(folder, &id(Algorithm::Sha256)).unwrap()
@@ -45,8 +45,8 @@ fn it_makes_one_key_and_keeps_it() {
 
 #[test]
 fn a_smaller_tree_or_another_one_is_never_signed() {
-    let (folder, tiles) = (tempdir().unwrap(), tempdir().unwrap());
-    let mut tree = writer(tiles.path());
+    let (folder, tiles) = (tempdir().unwrap(), Kind::Folder.home());
+    let mut tree = tiles.writer();
     grow(&mut tree, 300);
     let prove = |old| tree.store().growth(old, 300);
     let signer = open(folder.path());
@@ -62,8 +62,8 @@ fn a_smaller_tree_or_another_one_is_never_signed() {
     let forked = TreeHead { root: head(1).root, size: 300 };
     assert!(matches!(signer.sign(forked, &Ring::default(), 0, none), Err(SignerError::Inconsistent { .. })));
     // Rewritten below what was signed, and grown.
-    let (other, rewritten) = (tempdir().unwrap(), tempdir().unwrap());
-    let mut lie = writer(rewritten.path());
+    let (other, rewritten) = (tempdir().unwrap(), Kind::Folder.home());
+    let mut lie = rewritten.writer();
     lie.append(b"another first leaf".to_vec()).unwrap();
     grow(&mut lie, 400);
     let prove = |old| lie.store().growth(old, 400);

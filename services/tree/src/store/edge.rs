@@ -63,6 +63,6 @@ fn hashed(store: &Store, size: u64, level: u8, top: u64, below: u8) -> Result<()
         return Ok(());
     }
     let tile = Tile::new(Row::Hashes(below), top, WIDTH);
-    let file = tile.map_or(store.folder.clone(), |tile| store.path(tile));
+    let file = tile.map_or(store.place().to_owned(), |tile| store.path(tile));
     Err(StoreError::Damaged { file, what: "the tile above it has another hash".into() })
 }

@@ -1,12 +1,8 @@
-//! The one who writes a tree's folder: it appends leaves, and stores them round by round.
+//! The one who writes a tree: it appends leaves, and stores them round by round.
 //!
-//! A round is written in four steps: every file under a working name and synced; each renamed to its own name;
-//! the folders synced; then `tree.json`. If we crash before that, the tree is what it was, and the same leaves
-//! are written again, to the same bytes. Partial tiles that are full now are removed after it.
+//! Of a round all is stored or nothing counts. If we crash before, the tree is what it was, and the same leaves are
+//! written again, to the same bytes. Partial tiles that are full now go with it.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use duban_merkle::proof::TreeHead;
@@ -14,62 +10,53 @@ use duban_merkle::tile::{self, HEIGHT, Row, WIDTH};
 use duban_merkle::{Algorithm, Frontier, Tile, bundle};
 
 use super::edge::Edge;
-use super::{Stood, Store, StoreError, TREE, TreeId, stood};
-use crate::disk::{self, fault};
+use super::{Press, Stood, Store, StoreError, TREE};
 
-/// Held by whoever builds the tree.
-const LOCK: &str = "lock";
-/// Where files are before they are whole.
-const WORK: &str = "work";
-
-/// A tree's folder, for writing. There is one at a time.
+/// A tree, for writing. There is one at a time.
 pub struct Writer {
     store: Arc<Store>,
-    /// Held as long as it lives.
-    _lock: File,
+    /// The right to write, as long as it lives.
+    press: Press,
     frontier: Frontier,
     /// How many leaves are stored.
     stored: u64,
     edge: Edge,
-    /// The files of this round: under which number they are written, and where they belong.
-    round: Vec<Tile>,
 }
 
 impl Writer {
     /// The tree of this store, made if there is none. Fails with [`StoreError::InUse`] if somebody else writes it,
     /// and with [`StoreError::Damaged`] if its edge doesn't hold together.
     pub fn open(store: Arc<Store>) -> Result<Self, StoreError> {
-        let (folder, id) = (store.folder(), store.id());
-        disk::make(folder)?;
-        let lock = locked(folder)?;
-        let work = folder.join(WORK);
-        if work.exists() {
-            fs::remove_dir_all(&work).map_err(fault(&work))?;
-        }
-        disk::make(&work)?;
-        let stored = match stood(folder)? {
+        let id = store.id();
+        let press = Press::new(store.files.lock()?);
+        let stored = match store.stood()? {
             Some(stood) if stood.id == *id => stood.size,
             Some(Stood { id: found, .. }) => {
                 let (found, expected) = (found.origin, id.origin.clone());
-                return Err(StoreError::Other { folder: folder.to_owned(), found, expected });
+                return Err(StoreError::Other { folder: store.place().to_owned(), found, expected });
             }
             None => {
-                write_stood(folder, id, 0)?;
+                press.pen().settle(&stand(&store, 0)?, &[])?;
                 0
             }
         };
         let frontier = Frontier::read(id.algorithm, stored, |node| store.node(node, stored))?;
         let frontier = frontier.ok_or_else(|| StoreError::Damaged {
-            file: store.folder.join(TREE),
+            file: store.place().join(TREE),
             what: format!("no tree has {stored} leaves"),
         })?;
         let edge = Edge::read(&store, stored)?;
-        Ok(Self { store, _lock: lock, frontier, stored, edge, round: Vec::new() })
+        Ok(Self { store, press, frontier, stored, edge })
     }
 
-    /// The same folder, for reading.
+    /// The same tree, for reading.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// With what it publishes.
+    pub fn press(&self) -> &Press {
+        &self.press
     }
 
     /// How many leaves it has, with those of this round.
@@ -92,7 +79,7 @@ impl Writer {
     }
 
     /// Appends a leaf, which is stored by the next [`Writer::commit`]. After an error it must be dropped: what is
-    /// on the disk tells then where to go on.
+    /// stored tells then where to go on.
     pub fn append(&mut self, leaf: Vec<u8>) -> Result<(), StoreError> {
         let hash = self.algorithm().leaf(&leaf);
         let rows = &mut self.edge.rows;
@@ -104,13 +91,13 @@ impl Writer {
         self.edge.leaves.push(leaf);
         // A tile of a row is full only where those below it are.
         if self.edge.leaves.len() == usize::from(WIDTH) {
-            self.write(full(Row::Entries, self.size()))?;
+            self.put(full(Row::Entries, self.size()))?;
             self.edge.leaves.clear();
             for level in 0..HEIGHT {
                 if self.edge.rows[usize::from(level)].len() < usize::from(WIDTH) {
                     break;
                 }
-                self.write(full(Row::Hashes(level), self.size() >> (HEIGHT * level)))?;
+                self.put(full(Row::Hashes(level), self.size() >> (HEIGHT * level)))?;
                 self.edge.rows[usize::from(level)].clear();
             }
         }
@@ -122,12 +109,10 @@ impl Writer {
         let (old, size) = (self.stored, self.size());
         if size > old {
             for tile in tile::grown(old, size).filter(|tile| !tile.is_full()) {
-                self.write(Some(tile))?;
+                self.put(Some(tile))?;
             }
-            self.settle()?;
-            write_stood(&self.store.folder, &self.store.id, size)?;
+            self.press.pen().settle(&stand(&self.store, size)?, &outgrown(old, size))?;
             self.stored = size;
-            self.tidy(old)?;
         }
         Ok(self.head())
     }
@@ -136,8 +121,8 @@ impl Writer {
         self.frontier.algorithm()
     }
 
-    /// Writes a tile of the edge under its working name.
-    fn write(&mut self, tile: Option<Tile>) -> Result<(), StoreError> {
+    /// Adds a tile of the edge to the round.
+    fn put(&mut self, tile: Option<Tile>) -> Result<(), StoreError> {
         // Of the rows and widths written here there is always one.
         let Some(tile) = tile else { return Ok(()) };
         let bytes = match tile.row() {
@@ -149,54 +134,7 @@ impl Writer {
                 self.edge.rows[usize::from(level)].iter().flat_map(|hash| *hash.as_bytes()).collect()
             }
         };
-        let work = self.work(self.round.len());
-        fs::write(&work, bytes).map_err(fault(&work))?;
-        self.round.push(tile);
-        Ok(())
-    }
-
-    /// Syncs the files of the round and gives them their names.
-    fn settle(&mut self) -> Result<(), StoreError> {
-        let round = std::mem::take(&mut self.round);
-        // All are written before the first is synced, so that one journal commit of the disk takes most of them.
-        for number in 0..round.len() {
-            disk::sync(&self.work(number))?;
-        }
-        let mut folders = BTreeSet::new();
-        for (number, tile) in round.iter().enumerate() {
-            let path = self.store.path(*tile);
-            let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.store.folder));
-            folders.extend(above.map(Path::to_owned));
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(fault(folder))?;
-            }
-            fs::rename(self.work(number), &path).map_err(fault(&path))?;
-        }
-        folders.iter().try_for_each(|folder| disk::sync(folder))
-    }
-
-    /// Removes the partial tiles at the edge of the tree of `old` that are full now. If we crash before it, they
-    /// stay and do no harm.
-    fn tidy(&self, old: u64) -> Result<(), StoreError> {
-        let rows = (0..HEIGHT).map(|level| (Row::Hashes(level), HEIGHT * level)).chain([(Row::Entries, 0)]);
-        for (row, shift) in rows {
-            let (before, after) = (old >> shift, self.stored >> shift);
-            let index = before / u64::from(WIDTH);
-            if before % u64::from(WIDTH) == 0 || after / u64::from(WIDTH) == index {
-                continue;
-            }
-            let Some(partial) = Tile::new(row, index, 1) else { continue };
-            let path = self.store.path(partial);
-            let Some(folder) = path.parent() else { continue };
-            if folder.exists() {
-                fs::remove_dir_all(folder).map_err(fault(folder))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn work(&self, number: usize) -> PathBuf {
-        self.store.folder.join(WORK).join(number.to_string())
+        self.press.pen().put(tile.to_string(), bytes)
     }
 }
 
@@ -204,20 +142,24 @@ fn full(row: Row, nodes: u64) -> Option<Tile> {
     Tile::new(row, (nodes / u64::from(WIDTH)).checked_sub(1)?, WIDTH)
 }
 
-fn locked(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join(LOCK);
-    let file = File::create(&path).map_err(fault(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(fault(&path)(error)),
-    }
+/// The folders of the partial tiles at the edge of the tree of `old` that are full in the one of `size`.
+pub(super) fn outgrown(old: u64, size: u64) -> Vec<String> {
+    let rows = (0..HEIGHT).map(|level| (Row::Hashes(level), HEIGHT * level)).chain([(Row::Entries, 0)]);
+    let folder = |(row, shift): (Row, u8)| {
+        let (before, after) = (old >> shift, size >> shift);
+        let index = before / u64::from(WIDTH);
+        if before.is_multiple_of(u64::from(WIDTH)) || after / u64::from(WIDTH) == index {
+            return None;
+        }
+        let partial = Tile::new(row, index, 1)?.to_string();
+        partial.rsplit_once('/').map(|(folder, _)| folder.to_owned())
+    };
+    rows.filter_map(folder).collect()
 }
 
-fn write_stood(folder: &Path, id: &TreeId, size: u64) -> Result<(), StoreError> {
-    let file = folder.join(TREE);
-    let stood = Stood { id: id.clone(), size };
-    let text = serde_json::to_vec(&stood)
-        .map_err(|error| StoreError::Damaged { file: file.clone(), what: error.to_string() })?;
-    disk::replace(&file, &text)
+/// `tree.json` of so many leaves.
+pub(super) fn stand(store: &Store, size: u64) -> Result<Vec<u8>, StoreError> {
+    let stood = Stood { id: store.id().clone(), size };
+    let file = store.place().join(TREE);
+    serde_json::to_vec(&stood).map_err(|error| StoreError::Damaged { file, what: error.to_string() })
 }

@@ -1,16 +1,16 @@
-//! The folder of a tree, compared with the leaves that the log comes to: bundles and tiles as C2SP tlog-tiles lays
+//! A tree as it is stored, compared with the leaves that the log comes to: bundles and tiles as C2SP tlog-tiles lays
 //! them out.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use duban_merkle::tile::{Row, WIDTH};
 use duban_merkle::{Hash, Node, Tile, bundle};
 
-/// A tree as it lies in its folder. What it holds is not believed: it is compared.
+use crate::store::Store;
+
+/// A stored tree. What it holds is not believed: it is compared.
 pub(super) struct Entries {
-    folder: PathBuf,
+    store: Arc<Store>,
     size: u64,
     /// The bundle that was read last: its index and its leaves.
     bundle: Option<(u64, Vec<Vec<u8>>)>,
@@ -25,9 +25,9 @@ pub(super) struct BadTile {
 }
 
 impl Entries {
-    /// The tree of `size` leaves in a folder.
-    pub(super) fn new(folder: &Path, size: u64) -> Self {
-        Self { folder: folder.to_owned(), size, bundle: None, rows: Vec::new() }
+    /// The tree of `size` leaves that is stored there.
+    pub(super) fn new(store: Arc<Store>, size: u64) -> Self {
+        Self { store, size, bundle: None, rows: Vec::new() }
     }
 
     /// How many leaves it has.
@@ -66,16 +66,15 @@ impl Entries {
             return Err(BadTile { path: format!("{row:?} {index}"), what: "is no tile".to_owned() });
         };
         let bad = |what: String| BadTile { path: tile.to_string(), what };
-        match fs::read(self.folder.join(tile.to_string())) {
-            Ok(bytes) => Ok((tile, bytes)),
-            // A partial one may have been removed once there is the full one, which begins with it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !tile.is_full() => {
-                let full = fs::read(self.folder.join(tile.full().to_string()));
-                full.map(|bytes| (tile.full(), bytes)).map_err(|_| bad("is missing".to_owned()))
+        // A partial one may have been removed once there is the full one, which begins with it.
+        for there in [tile, tile.full()] {
+            match self.store.file(&there.to_string()) {
+                Ok(Some(bytes)) => return Ok((there, bytes)),
+                Ok(None) => {}
+                Err(error) => return Err(bad(format!("can't be read: {error}"))),
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(bad("is missing".to_owned())),
-            Err(error) => Err(bad(format!("can't be read: {error}"))),
         }
+        Err(bad("is missing".to_owned()))
     }
 
     /// Takes a node of the tree that the log comes to. What completes a tile is compared with it; the first index of

@@ -6,7 +6,7 @@
 //! third replays the views. What is wrong is a [`Finding`]; nothing that is found ends the verification. Memory
 //! doesn't grow with the log but for one position a tag.
 //!
-//! It does no I/O but to read the [`Archive`] and the tree's folder, and to build views in a scratch folder.
+//! It does no I/O but to read the [`Archive`] and the stored tree, and to build views in a scratch folder.
 
 mod commands;
 mod entries;
@@ -29,6 +29,8 @@ use duban_log::{Archive, Clock, ViewError};
 use duban_merkle::Algorithm;
 use tokio::sync::mpsc;
 
+use crate::store::Store;
+
 pub use finding::{FINDINGS_MAX, Fault, Finding};
 pub use report::{Report, TreeChecked, Uncovered};
 pub use trust::{Checked, Life, Outcome, Presented, Trust};
@@ -49,8 +51,8 @@ pub struct Verification {
     pub archive: Archive,
     /// The algorithm of the tree.
     pub algorithm: Algorithm,
-    /// The folder of the tree and how many leaves it has.
-    pub tree: Option<(PathBuf, u64)>,
+    /// The tree as it is stored, and how many leaves it has.
+    pub tree: Option<(Arc<Store>, u64)>,
     /// Checkpoints.
     pub checkpoints: Vec<Presented>,
     /// Whose signatures count.
@@ -118,7 +120,7 @@ pub async fn verify(
     let (identity, head) = (archive.identity(), archive.head());
     let marks: Vec<Mark> =
         checkpoints.iter().map(|presented| Mark::of(presented, &trust, identity, algorithm)).collect();
-    let entries = tree.as_ref().map(|(folder, size)| Entries::new(folder, *size));
+    let entries = tree.as_ref().map(|(store, size)| Entries::new(Arc::clone(store), *size));
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(VerifyError::Random)?;
     let mut walk = Walk::new(algorithm, &key, head, entries, marks);
@@ -154,8 +156,8 @@ pub async fn verify(
     let source = archive.held().to_string();
     archive.close().await;
     let checkpoints: Vec<Checked> = walk.marks().into_iter().map(|mark| mark.checked).collect();
-    let tree = tree.map(|(folder, size)| TreeChecked {
-        folder: folder.display().to_string(),
+    let tree = tree.map(|(store, size)| TreeChecked {
+        folder: store.place().display().to_string(),
         size,
         compared: walk.compared,
     });

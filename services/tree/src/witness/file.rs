@@ -8,12 +8,8 @@ use duban_merkle::note::NoteError;
 use duban_merkle::witness::{AddCheckpoint, RequestError};
 use duban_merkle::{KeyName, Note, Verifier};
 
-use crate::disk;
 use crate::publisher::head;
 use crate::store::{Store, StoreError, Writer};
-
-/// Beside the checkpoint: what was cosigned by hand, by its size.
-const COSIGNED: &str = "cosigned";
 
 /// Why a request can't be made, or an answer not taken.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +43,7 @@ pub enum FileError {
     /// The request would be none.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The tree's folder can't be read or written.
+    /// The tree can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -89,16 +85,15 @@ pub fn accept(store: &Arc<Store>, bytes: &[u8], witness: &Verifier) -> Result<Ac
     if of.size > size || store.head_within(of.size, size)?.root != of.root {
         return Err(FileError::OtherRoot(of.size));
     }
-    let kept = match kept(store, of.size)? {
+    let kept = match store.cosigned(of.size)? {
         Some(before) if before.text() == cosigned.text() => {
             before.with(cosigned.signatures().iter().cloned())?
         }
         _ => cosigned,
     };
-    disk::make(&store.folder().join(COSIGNED))?;
-    disk::replace(&place(store, of.size), kept.to_string().as_bytes())?;
+    store.keep_cosigned(of.size, &kept)?;
     let published = match Writer::open(Arc::clone(store)) {
-        Ok(_alone) => put(store, &kept)?,
+        Ok(alone) => put(&alone, &kept)?,
         // Who builds the tree publishes, and takes it up.
         Err(StoreError::InUse(_)) => false,
         Err(error) => return Err(error.into()),
@@ -108,7 +103,7 @@ pub fn accept(store: &Arc<Store>, bytes: &[u8], witness: &Verifier) -> Result<Ac
 
 /// A note with the cosignatures of its text that were carried in by hand.
 pub(crate) fn taken_up(store: &Store, note: Note, size: u64) -> Result<Note, StoreError> {
-    let Some(kept) = kept(store, size)? else { return Ok(note) };
+    let Some(kept) = store.cosigned(size)? else { return Ok(note) };
     if kept.text() != note.text() {
         return Ok(note);
     }
@@ -117,31 +112,20 @@ pub(crate) fn taken_up(store: &Store, note: Note, size: u64) -> Result<Note, Sto
     Ok(whole.unwrap_or(note))
 }
 
-fn put(store: &Store, kept: &Note) -> Result<bool, FileError> {
-    let (note, _) = published(store)?;
+fn put(alone: &Writer, kept: &Note) -> Result<bool, FileError> {
+    let (note, _) = published(alone.store())?;
     if note.text() != kept.text() {
         return Ok(false);
     }
-    store.publish(&note.with(kept.signatures().iter().cloned())?.to_string())?;
+    alone.press().publish(&note.with(kept.signatures().iter().cloned())?.to_string())?;
     Ok(true)
 }
 
 fn published(store: &Store) -> Result<(Note, u64), FileError> {
-    let unpublished = || FileError::Unpublished(store.folder().to_owned());
+    let unpublished = || FileError::Unpublished(store.place().to_owned());
     let note = Note::parse(&store.checkpoint()?.ok_or_else(unpublished)?)?;
     let of = head(&note, store.id()).ok_or_else(|| FileError::OtherTree(store.id().origin.clone()))?;
     Ok((note, of.size))
-}
-
-fn kept(store: &Store, size: u64) -> Result<Option<Note>, StoreError> {
-    let file = place(store, size);
-    let Some(bytes) = disk::read(&file)? else { return Ok(None) };
-    let read = Note::parse(&bytes);
-    read.map(Some).map_err(|error| StoreError::Damaged { file, what: error.to_string() })
-}
-
-fn place(store: &Store, size: u64) -> PathBuf {
-    store.folder().join(COSIGNED).join(size.to_string())
 }
 
 #[cfg(test)]
@@ -176,9 +160,10 @@ mod tests {
 
     impl Scene {
         fn grown(&self, size: u64) {
-            grow(&mut Writer::open(Arc::clone(&self.store)).unwrap(), size);
-            self.store.name_keys(&[self.signer.verifier().clone()]).unwrap();
-            self.store.publish(&self.note(self.store.head(size).unwrap()).to_string()).unwrap();
+            let mut writer = Writer::open(Arc::clone(&self.store)).unwrap();
+            grow(&mut writer, size);
+            writer.press().name_keys(&[self.signer.verifier().clone()]).unwrap();
+            writer.press().publish(&self.note(self.store.head(size).unwrap()).to_string()).unwrap();
         }
 
         fn note(&self, head: TreeHead) -> Note {
@@ -212,7 +197,7 @@ mod tests {
         let accepted = accept(&scene.store, &late, scene.office.verifier()).unwrap();
         assert_eq!(accepted, Accepted { size: 700, published: false });
         assert!(!scene.is_cosigned());
-        assert!(Note::parse(&std::fs::read(place(&scene.store, 700)).unwrap()).is_ok());
+        assert!(scene.store.cosigned(700).unwrap().is_some());
     }
 
     #[test]

@@ -1,14 +1,21 @@
 use duban_merkle::{Algorithm, Frontier};
 
 use super::*;
-use crate::testing;
+use crate::testing::{self, Home, Kind, on_both};
 
 /// Enough for full tiles, a row above, and a right edge of both.
 const SIZE: u64 = 600;
 
-/// Compares the tree in a folder with the leaves that it was made of: the leaves that differ, and the tiles.
-fn compared(folder: &Path) -> (Vec<u64>, Vec<(u64, String)>) {
-    let mut entries = Entries::new(folder, SIZE);
+on_both! {
+    a_tree_of_several_tiles_is_as_it_was_built
+    a_hash_that_lies_is_named_by_its_tile_and_the_first_leaf_below_it
+    a_file_that_is_gone_is_named_once
+    a_leaf_that_lies_is_named
+}
+
+/// Compares a stored tree with the leaves that it was made of: the leaves that differ, and the tiles.
+fn compared(home: &Home) -> (Vec<u64>, Vec<(u64, String)>) {
+    let mut entries = Entries::new(home.store(), SIZE);
     let mut frontier = Frontier::new(Algorithm::Sha256);
     let (mut leaves, mut tiles) = (Vec::new(), Vec::new());
     for index in 0..SIZE {
@@ -26,56 +33,50 @@ fn compared(folder: &Path) -> (Vec<u64>, Vec<(u64, String)>) {
     (leaves, tiles)
 }
 
-fn tree() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let mut writer = testing::writer(folder.path());
-    testing::grow(&mut writer, SIZE);
-    folder
+fn tree(kind: Kind) -> Home {
+    let home = kind.home();
+    testing::grow(&mut home.writer(), SIZE);
+    home
 }
 
 /// Turns a bit of a file.
-fn turn(file: &Path, at: usize) {
-    let mut bytes = fs::read(file).unwrap();
+fn turn(home: &Home, name: &str, at: usize) {
+    let mut bytes = home.store().file(name).unwrap().unwrap();
     bytes[at] ^= 1;
-    fs::write(file, bytes).unwrap();
+    home.tamper(name, Some(&bytes));
 }
 
-#[test]
-fn a_tree_of_several_tiles_is_as_it_was_built() {
-    assert_eq!(compared(tree().path()), (vec![], vec![]));
+fn a_tree_of_several_tiles_is_as_it_was_built(kind: Kind) {
+    assert_eq!(compared(&tree(kind)), (vec![], vec![]));
 }
 
-#[test]
-fn a_hash_that_lies_is_named_by_its_tile_and_the_first_leaf_below_it() {
+fn a_hash_that_lies_is_named_by_its_tile_and_the_first_leaf_below_it(kind: Kind) {
     for (path, at, first) in [
         ("tile/0/000", 0, 0),
         ("tile/0/001", 32 * 255 + 31, 511),
         ("tile/0/002.p/88", 32 * 87, 599),
         ("tile/1/000.p/2", 32, 256),
     ] {
-        let folder = tree();
-        turn(&folder.path().join(path), at);
-        assert_eq!(compared(folder.path()), (vec![], vec![(first, path.to_owned())]));
+        let home = tree(kind);
+        turn(&home, path, at);
+        assert_eq!(compared(&home), (vec![], vec![(first, path.to_owned())]));
     }
 }
 
-#[test]
-fn a_file_that_is_gone_is_named_once() {
+fn a_file_that_is_gone_is_named_once(kind: Kind) {
     for (path, first) in [("tile/0/001", 256), ("tile/1/000.p/2", 0), ("tile/entries/001", 256)] {
-        let folder = tree();
-        fs::remove_file(folder.path().join(path)).unwrap();
-        let (leaves, tiles) = compared(folder.path());
+        let home = tree(kind);
+        home.tamper(path, None);
+        let (leaves, tiles) = compared(&home);
         assert_eq!(tiles, [(first, path.to_owned())]);
         // Of a bundle the other leaves are not there either.
         assert_eq!(leaves.len(), if path.contains("entries") { 255 } else { 0 });
     }
 }
 
-#[test]
-fn a_leaf_that_lies_is_named() {
-    let folder = tree();
-    let bundle = folder.path().join("tile/entries/001");
-    let length = fs::metadata(&bundle).unwrap().len();
-    turn(&bundle, usize::try_from(length).unwrap() - 1);
-    assert_eq!(compared(folder.path()), (vec![511], vec![]));
+fn a_leaf_that_lies_is_named(kind: Kind) {
+    let home = tree(kind);
+    let length = home.store().file("tile/entries/001").unwrap().unwrap().len();
+    turn(&home, "tile/entries/001", length - 1);
+    assert_eq!(compared(&home), (vec![511], vec![]));
 }
