@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
-use crate::support::{As, DUBAN, Place, Process, from};
+use crate::support::{As, DUBAN, PATIENCE, Place, Process, from};
 
 /// How often builders are killed.
 const KILLS: u64 = 12;
@@ -225,8 +225,13 @@ async fn the_database_of_a_log_is_refused() {
     let signer = scene.signer.path().display().to_string();
     let log = scene.log();
     let address = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let mut serve = tokio::process::Command::new(DUBAN);
+    serve
+        .args(["serve", "--log", &log, "--tree", &log, "--signer", &signer])
+        .args(address)
+        .kill_on_drop(true);
     let served =
-        duban(&[&["serve", "--log", &log, "--tree", &log, "--signer", &signer], &address[..]].concat());
+        tokio::time::timeout(PATIENCE, serve.output()).await.expect("it ends").expect("the binary runs");
     assert_eq!(served.status.code(), Some(2), "{}", said(&served));
     assert!(said(&served).contains("a database of its own"), "{}", said(&served));
     assert_eq!(scene.verify(&log, &[]).status.code(), Some(2));

@@ -49,7 +49,7 @@ impl Kind {
     pub(crate) fn home(self) -> Home {
         match self {
             Self::Folder => Home::Folder(tempfile::tempdir().unwrap()),
-            Self::Database => Home::Database(apart(Database::empty()).unwrap()),
+            Self::Database => Home::Database(Box::new(apart(Database::empty()).unwrap())),
         }
     }
 }
@@ -80,7 +80,7 @@ pub(crate) use on_both;
 /// A place of trees, until it is dropped.
 pub(crate) enum Home {
     Folder(TempDir),
-    Database(Database),
+    Database(Box<Database>),
 }
 
 impl Home {

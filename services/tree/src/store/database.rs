@@ -111,21 +111,18 @@ impl Files for Shelf {
         match self.database.link.wait(opening).map_err(|error| self.database.fault(error))? {
             Opened::InUse => Err(StoreError::InUse(self.place.clone())),
             Opened::Unfit(why) => Err(self.database.unfit(why)),
-            Opened::Locked { connection, stood } => {
-                let shelf = self.clone();
-                Ok(Box::new(ShelfPen {
-                    shelf,
-                    connection: Some(*connection),
-                    stood,
-                    round: Change::default(),
-                }))
-            }
+            Opened::Locked { connection, stood } => Ok(Box::new(ShelfPen {
+                files: self.clone(),
+                connection: Some(*connection),
+                stood,
+                round: Change::default(),
+            })),
         }
     }
 }
 
 struct ShelfPen {
-    shelf: Shelf,
+    files: Shelf,
     /// It has the lock. None once it has failed.
     connection: Option<PgConnection>,
     /// `tree.json` as it was read or written last.
@@ -159,7 +156,7 @@ impl Pen for ShelfPen {
 impl ShelfPen {
     /// Writes, as long as nobody else has: after a failure the connection is gone, and the lock with it.
     fn write(&mut self, change: Change) -> Result<(), StoreError> {
-        let Shelf { database, tree, place } = &self.shelf;
+        let Shelf { database, tree, place } = &self.files;
         let lost = || StoreError::InUse(place.clone());
         let connection = self.connection.take().ok_or_else(lost)?;
         let writing = script::write(connection, tree.clone(), self.stood.clone(), change);
@@ -173,7 +170,7 @@ impl ShelfPen {
 impl Drop for ShelfPen {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.shelf.database.link.close(connection);
+            self.files.database.link.close(connection);
         }
     }
 }

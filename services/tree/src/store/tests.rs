@@ -354,34 +354,35 @@ fn connections_lost_at_any_moment_change_nothing() {
         return;
     }
     let (home, fresh, done) = (Kind::Database.home(), Kind::Folder.home(), AtomicBool::new(false));
-    let mut lost = 0;
-    std::thread::scope(|scope| {
+    let grown = |size: &mut u64| {
+        let mut writer = Writer::open(home.store())?;
+        for next in [writer.size() + 17, writer.size() + 300] {
+            (writer.size()..next).try_for_each(|index| writer.append(leaf(index)))?;
+            *size = writer.commit()?.size;
+        }
+        Ok(())
+    };
+    let lost = std::thread::scope(|scope| {
         scope.spawn(|| {
             for pause in (0..40).cycle().take_while(|_| !done.load(Ordering::Relaxed)) {
                 home.sql(KILL);
                 std::thread::sleep(std::time::Duration::from_millis(pause));
             }
         });
-        let mut size = 0;
-        while size < 3000 {
-            let store = home.store();
-            let grown = Writer::open(store).and_then(|mut writer| {
-                for next in [writer.size() + 17, writer.size() + 300] {
-                    (writer.size()..next).try_for_each(|index| writer.append(leaf(index)))?;
-                    writer.commit()?;
-                    size = next;
-                }
-                Ok(())
-            });
-            match grown {
+        let (mut size, mut lost) = (0, Ok(0));
+        while let Ok(times) = lost
+            && size < 3000
+        {
+            match grown(&mut size) {
                 Ok(()) => {}
-                Err(StoreError::Database(..) | StoreError::InUse(_)) => lost += 1,
-                Err(other) => panic!("{other}"),
+                Err(StoreError::Database(..) | StoreError::InUse(_)) => lost = Ok(times + 1),
+                Err(other) => lost = Err(other),
             }
         }
         done.store(true, Ordering::Relaxed);
+        lost
     });
-    assert!(lost > 0, "connections were lost");
+    assert!(lost.unwrap() > 0, "connections were lost");
     let size = home.store().size().unwrap();
     grow(&mut fresh.writer(), size);
     assert_eq!(files(&home.store(), size), files(&fresh.store(), size));
