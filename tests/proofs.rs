@@ -322,7 +322,8 @@ async fn an_sm3_tree_stands_beside_and_an_earlier_epoch_is_kept() {
     let settings = |data: &str| {
         let mut settings = Settings { admin, ..Settings::new(home.path().join(data)) };
         let trees = settings.trees.as_mut().unwrap();
-        (trees.folder, trees.signer) = (home.path().join("tree"), home.path().join("signer"));
+        trees.place = duban_log::Location::Folder(home.path().join("tree"));
+        trees.signer = home.path().join("signer");
         (trees.sm3, trees.origin) = (true, Some("example.gov.cn/log".to_owned()));
         settings
     };
