@@ -29,6 +29,7 @@ async fn what_a_superuser_changes_is_named() {
 
     let receipt = "WHERE request_id = (SELECT request_id FROM duban_log.receipts
                    WHERE first_position <= last_position ORDER BY request_id LIMIT 1)";
+    let of_a_task = "(tag, position) = (SELECT tag, position FROM duban_log.event_tags WHERE tag LIKE 'task:%' ORDER BY 2 DESC LIMIT 1)";
     for (sql, fault, position) in [
         (
             "UPDATE duban_log.events SET body = set_byte(body, 40, 63) WHERE position = 100".to_owned(),
@@ -43,6 +44,9 @@ async fn what_a_superuser_changes_is_named() {
             Some(103),
         ),
         ("DELETE FROM duban_log.events WHERE position > 240".to_owned(), "end", None),
+        (format!("DELETE FROM duban_log.event_tags WHERE {of_a_task}"), "index", None),
+        ("INSERT INTO duban_log.event_tags VALUES ('task:none', 104)".to_owned(), "index", Some(104)),
+        (format!("UPDATE duban_log.event_tags SET tag = 'task:none' WHERE {of_a_task}"), "index", None),
         (format!("UPDATE duban_log.receipts SET fingerprint = sha256('x') {receipt}"), "receipt", None),
         (
             "UPDATE duban_views.responsibility SET valid_from = '2001-01-01' WHERE number = 1".to_owned(),

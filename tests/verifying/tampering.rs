@@ -293,3 +293,34 @@ async fn an_export_is_changed() {
     let found = case.verify_export(export.path(), &[]).of("view");
     assert_eq!(found[0]["view"], json["views"][0]["view"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_leaf_in_the_tree_is_named_as_that() {
+    let case = Case::new().await;
+    let bundle = case.tree().join(format!("tile/entries/000.p/{LAST}"));
+    let mut bytes = std::fs::read(&bundle).expect("a bundle");
+    // The first brace of the first leaf.
+    bytes[2] = b'[';
+    std::fs::write(&bundle, &bytes).expect("written");
+    let verified = case.verify(&["--no-views"]);
+    let first = verified.first();
+    assert_eq!((&first["position"], &first["fault"]), (&1.into(), &"no_leaf".into()));
+    assert!(verified.said().contains("position 1: what the tree has in the event's place is no leaf"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seal_elsewhere_than_at_the_end() {
+    for at in [EARLIER, LAST + 1] {
+        let case = Case::new().await;
+        case.tamper(&format!("INSERT INTO seal (sequence, position, sealed_at) VALUES (1, {at}, 0)")).await;
+        let seals = case.verify(&["--no-views"]).of("seal");
+        assert_eq!((&seals[0]["says"], &seals[0]["is"]), (&at.into(), &LAST.into()));
+    }
+    // One at the end may be true or not: no event tells, and that is said.
+    let case = Case::new().await;
+    case.tamper(&format!("INSERT INTO seal (sequence, position, sealed_at) VALUES (1, {LAST}, 0)")).await;
+    let report = case.sound(&["--no-views"]);
+    let told = report["uncovered"].as_array().expect("a list").iter();
+    let told: Vec<_> = told.filter(|one| one["uncovered"] == "sealed").collect();
+    assert_eq!((told.len(), &told[0]["at"]), (1, &LAST.into()));
+}

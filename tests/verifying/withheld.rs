@@ -70,3 +70,64 @@ async fn a_log_restored_as_it_should_be_tells_where_its_last_epoch_ended() {
         (&LAST.into(), &"same".into())
     );
 }
+
+/// What is said of an export that ends before the tree.
+fn later(report: &Value) -> (&Value, &Value) {
+    let told = report["uncovered"].as_array().expect("a list").iter();
+    let told: Vec<_> = told.filter(|one| one["uncovered"] == "later").collect();
+    assert_eq!(told.len(), 1, "{report:#}");
+    (&told[0]["ends"], &told[0]["tree"])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_from_before_the_tree_grew_on_is_its_beginning() {
+    let (case, earlier) = (Case::new().await, Case::earlier().await);
+    let export = earlier.export();
+    let verified = case.verify_export(export.path(), &["--kept", &case.keep(&case.newest)]);
+    let report = verified.sound();
+    assert_eq!(later(&report), (&EARLIER.into(), &LAST.into()));
+    for checkpoint in report["checkpoints"].as_array().expect("two") {
+        assert_eq!(checkpoint["outcome"], "goes_on", "{checkpoint}");
+    }
+    let text = super::scene::duban(&[
+        "verify",
+        "--export",
+        &export.path().display().to_string(),
+        "--tree",
+        &case.folder().join("tree").display().to_string(),
+        "--key",
+        &case.key,
+    ]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains(&format!("the export ends at {EARLIER}, the tree goes on to {LAST}")), "{text}");
+
+    // The log itself has no such excuse, wherever it lies.
+    let (data, tree) =
+        (earlier.folder().display().to_string(), case.folder().join("tree").display().to_string());
+    let asked = ["verify", "--data", &data, "--tree", &tree, "--key", &case.key, "--no-views", "-o", "json"];
+    let ends = super::scene::Verified(super::scene::duban(&asked)).of("end");
+    assert!(ends.iter().all(|end| end["claimed"] == LAST && end["found"] == EARLIER), "{ends:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_is_no_beginning_of_the_tree_is_no_earlier_one() {
+    let case = Case::new().await;
+    // The same log, which went on otherwise for two events.
+    let mut office = Office::open_at(Case::earlier().await.place(), "2026-03-04").await;
+    for task in ["u", "v"] {
+        office.supervisor().propose(context(), Some(task)).await.expect("proposed");
+    }
+    office.close().await;
+    let fork = Case::earlier().await;
+    super::scene::copy(office.folder(), fork.folder());
+    let export = fork.export();
+    let verified = case.verify_export(export.path(), &["--no-views"]);
+    assert!(verified.of("end").iter().all(|end| end["claimed"] == LAST), "{}", verified.said());
+    // Nor is one whose tree was made to show it: what was signed is not what the hashes lead to.
+    let tile = case.tree().join(format!("tile/0/000.p/{LAST}"));
+    let mut hashes = std::fs::read(&tile).expect("a tile");
+    hashes[32 * 249] ^= 1;
+    std::fs::write(&tile, &hashes).expect("written");
+    let export = Case::earlier().await.export();
+    case.verify_export(export.path(), &["--no-views"]).of("end");
+}

@@ -111,6 +111,7 @@ messages! {
     OUTCOME_SAME: "与日志一致", "the log comes to its root";
     OUTCOME_OTHER: "与日志不符", "the log comes to ANOTHER root";
     OUTCOME_BEYOND: "超出日志末尾", "the log ends BEFORE it";
+    OUTCOME_GOES_ON: "承接此导出：其树以此为前段", "goes on from the export, whose tree is its beginning";
     OUTCOME_UNKNOWN: "日志有缺，无从比对", "can't be compared: events are missing";
     OUTCOME_REFUSED: "不可信", "NOT to be believed";
     OUTCOME_OTHER_TREE: "属于另一棵树", "of another tree";

@@ -22,6 +22,7 @@ fn fault(fault: &Fault) -> String {
         Fault::Envelope { what } => format!("信封不合日志所写的格式：{what}"),
         Fault::Previous { tag, says, is } => format!("标签 {tag} 的前一位置写作{says}，实为{is}"),
         Fault::Epoch { says, is } => format!("日志自称处于纪元 {says}，而其事件最后开启的是 {is}"),
+        Fault::Seal { says, is } => format!("日志自称封存于第{says}号，而其末尾为第{is}号"),
         Fault::Index => "标签索引与事件所载的标签不符：按标签读取会有遗漏或多出".to_owned(),
         Fault::Body { what } => format!("正文有误：{what}"),
         Fault::Changed { fields } if fields[..] == ["body"] => "正文与所承诺的不符".to_owned(),
@@ -29,6 +30,7 @@ fn fault(fault: &Fault) -> String {
         Fault::Entry { fields } => {
             format!("审计树中的副本被改动（{}），事件本身与所签名的一致", fields.join("、"))
         }
+        Fault::NoLeaf => "审计树中此处并非任何事件的叶".to_owned(),
         Fault::Tile { path, what } => format!("审计树的文件 {path} 有误：{what}"),
         Fault::Root { checkpoint, size, signed, found, same_until } => format!(
             "{checkpoint} 所签的{size}个事件的树根为 {signed}，而日志所得为 {found}；第{same_until}号之后有改动"
@@ -70,6 +72,17 @@ pub(crate) fn uncovered(uncovered: &Uncovered, lang: Lang) -> String {
         Uncovered::Unsigned { from, to } => {
             (format!("第{from}至{to}号事件尚无签名"), format!("events {from} to {to} are not signed yet"))
         }
+        Uncovered::Later { ends, tree } => (
+            format!("导出止于第{ends}号，审计树续至第{tree}号：其后的事件不在此次核对之内；被截短的导出与较早的导出无从区分"),
+            format!(
+                "the export ends at {ends}, the tree goes on to {tree}: what came after is not covered, and an export \
+                 that was cut looks like an older one"
+            ),
+        ),
+        Uncovered::Sealed { at } => (
+            format!("日志自称封存于第{at}号：没有事件记载封存，任何签名都不能印证"),
+            format!("the log says that it was sealed at {at}: no event tells of that, so nothing signed does"),
+        ),
         Uncovered::NoTree => (
             "没有比对审计树的文件夹：若有改动，只能指出前后的大小".to_owned(),
             "no folder of the tree was compared: of a change only the sizes around it can be told".to_owned(),

@@ -58,6 +58,7 @@ fn outcome(checkpoint: &Checked, lang: Lang) -> &'static str {
         Outcome::Same => messages::OUTCOME_SAME,
         Outcome::Other { .. } => messages::OUTCOME_OTHER,
         Outcome::Beyond => messages::OUTCOME_BEYOND,
+        Outcome::GoesOn => messages::OUTCOME_GOES_ON,
         Outcome::Unknown => messages::OUTCOME_UNKNOWN,
         Outcome::Refused => messages::OUTCOME_REFUSED,
         Outcome::OtherTree => messages::OUTCOME_OTHER_TREE,

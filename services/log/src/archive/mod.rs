@@ -123,6 +123,21 @@ impl Archive {
         }
     }
 
+    /// The last position of a log that was ended, as it says; none of one that goes on. Postgres keeps that it was
+    /// ended, not where.
+    pub fn seal(&self) -> Option<Position> {
+        match &self.kind {
+            Kind::Export(export) => export.manifest.sealed.then_some(export.manifest.head),
+            Kind::Folder(source) => source.seal(),
+            Kind::Postgres(source) => source.is_sealed().then(|| source.head()),
+        }
+    }
+
+    /// Whether it is an export: what was taken from a log, and no log in use.
+    pub fn is_export(&self) -> bool {
+        matches!(self.kind, Kind::Export(_))
+    }
+
     /// How many receipts it says it has; only an export does.
     pub fn receipts_claimed(&self) -> Option<u64> {
         match &self.kind {

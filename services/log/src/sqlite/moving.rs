@@ -35,7 +35,8 @@ pub(crate) struct Source {
     reader: Reader,
     identity: LogIdentity,
     head: Position,
-    sealed: bool,
+    /// Where it was ended, if it was.
+    seal: Option<Position>,
 }
 
 impl Source {
@@ -53,14 +54,15 @@ impl Source {
             return Err(OpenError::HalfLoaded.into());
         }
         let identity = schema::identity(&mut connection).await?.ok_or(OpenError::NotALog(path))?;
-        let sealed = moves && schema::is_sealed(&mut connection).await?;
+        // Asked before the head: what is found after the end is the end.
+        let seal = if moves { schema::seal(&mut connection).await? } else { None };
         let (head, _) = last(&mut connection).await?;
         drop(connection);
         let reader = match version {
             Some(older) if older < FINGERPRINTED => Reader::without_fingerprints(pool),
             _ => Reader::new(pool),
         };
-        Ok(Self { reader, identity, head, sealed })
+        Ok(Self { reader, identity, head, seal })
     }
 
     pub(super) fn reader(&self) -> &Reader {
@@ -76,7 +78,12 @@ impl Source {
     }
 
     pub(crate) fn is_sealed(&self) -> bool {
-        self.sealed
+        self.seal.is_some()
+    }
+
+    /// The position at which it was ended, as it says.
+    pub(crate) fn seal(&self) -> Option<Position> {
+        self.seal
     }
 
     pub(crate) async fn page(

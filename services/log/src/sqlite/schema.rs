@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use duban_domain::Position;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 use uuid::Uuid;
 
+use super::unsigned;
 use crate::append::LogIdentity;
 use crate::clock::Ids;
 use crate::error::OpenError;
@@ -196,6 +198,12 @@ pub(crate) async fn identify(
 /// The digest of the export that is being loaded, if one is.
 pub(crate) async fn loading(connection: &mut SqliteConnection) -> Result<Option<Vec<u8>>, sqlx::Error> {
     sqlx::query_scalar("SELECT export FROM loading").fetch_optional(connection).await
+}
+
+/// Where the log was ended; none of one that goes on.
+pub(crate) async fn seal(connection: &mut SqliteConnection) -> Result<Option<Position>, sqlx::Error> {
+    let at: Option<i64> = sqlx::query_scalar("SELECT position FROM seal").fetch_optional(connection).await?;
+    Ok(at.map(unsigned))
 }
 
 /// Whether the log has ended.

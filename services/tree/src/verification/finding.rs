@@ -68,6 +68,13 @@ pub enum Fault {
         /// The last one that was opened.
         is: Uuid,
     },
+    /// The log says that it was sealed elsewhere than where it ends.
+    Seal {
+        /// The position at which it was sealed, as it says.
+        says: Position,
+        /// Its last position.
+        is: Position,
+    },
     /// The index of tags, by which servers find a subject's events, is not what the events say.
     Index,
     /// The body is not of the type that the envelope says, or can't be read as such.
@@ -82,9 +89,12 @@ pub enum Fault {
     },
     /// The tree's own copy is not what was signed, although the log's event is.
     Entry {
-        /// The fields that differ; none if the copy is no leaf.
+        /// The fields that differ.
         fields: Vec<&'static str>,
     },
+    /// What the tree has in the place of the event is no leaf of any. Whether the event is what was signed, the roots
+    /// tell.
+    NoLeaf,
     /// A file of the tree is missing, or is not what its leaves come to.
     Tile {
         /// Which.
@@ -193,6 +203,9 @@ impl fmt::Display for Fault {
                     "the log says that it is in epoch {says}, but the last that its events opened is {is}"
                 )
             }
+            Fault::Seal { says, is } => {
+                write!(f, "the log says that it was sealed at {says}, but it ends at {is}")
+            }
             Fault::Index => {
                 write!(f, "the index of tags is not what the events say: reads by tag miss or show too much")
             }
@@ -203,14 +216,12 @@ impl fmt::Display for Fault {
             Fault::Changed { fields } => {
                 write!(f, "the event is not the one in the tree: {} differ", fields.join(", "))
             }
-            Fault::Entry { fields } if fields.is_empty() => {
-                write!(f, "the tree's copy of the event is no leaf, the event itself is as it was signed")
-            }
             Fault::Entry { fields } => write!(
                 f,
                 "the tree's copy of the event was changed ({}), the event itself is as it was signed",
                 fields.join(", ")
             ),
+            Fault::NoLeaf => write!(f, "what the tree has in the event's place is no leaf of an event"),
             Fault::Tile { path, what } => write!(f, "{path} of the tree {what}"),
             Fault::Root { checkpoint, size, signed, found, same_until } => write!(
                 f,

@@ -2,9 +2,11 @@
 
 use duban_merkle::Leaf;
 
-/// The fields in which a leaf of the log differs from what the tree has in its place; none if that is no leaf.
-pub(super) fn differing(log: &Leaf, tree: &[u8]) -> Vec<&'static str> {
-    let Ok(tree) = Leaf::decode(tree) else { return Vec::new() };
+use super::finding::Fault;
+
+/// In what a leaf of the log differs from what the tree has in its place.
+pub(super) fn differing(log: &Leaf, tree: &[u8]) -> Fault {
+    let Ok(tree) = Leaf::decode(tree) else { return Fault::NoLeaf };
     // Taken apart, so that a new field doesn't compile until it is compared.
     let Leaf {
         actor,
@@ -42,5 +44,5 @@ pub(super) fn differing(log: &Leaf, tree: &[u8]) -> Vec<&'static str> {
         ("trace_id", *trace_id == log.trace_id),
         ("type", *event_type == log.event_type),
     ];
-    fields.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
+    Fault::Changed { fields: fields.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect() }
 }

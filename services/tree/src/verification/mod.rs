@@ -13,6 +13,7 @@ mod entries;
 mod finding;
 mod leaf;
 mod report;
+mod since;
 mod tags;
 mod trust;
 mod views;
@@ -39,6 +40,7 @@ pub use views::ViewChecked;
 use commands::{Command, Wrong};
 use entries::Entries;
 use finding::Findings;
+use since::Since;
 use trust::Mark;
 use walk::Walk;
 
@@ -137,7 +139,10 @@ pub async fn verify(
         Err(error) if error.is_damage() => walk.findings.of(Fault::Unreadable { what: what(&error) }),
         Err(error) => return Err(error.into()),
     }
-    let root = walk.end(identity, &archive.held().to_string(), head);
+    let since = tree.as_ref().and_then(|(store, _)| Since::of(&archive, store));
+    let root = walk.end(identity, &archive.held().to_string(), head, since.as_ref());
+    let sealed = archive.seal();
+    walk.findings.extend(sealed.filter(|says| *says != head).map(|says| Fault::Seal { says, is: head }));
     receipts(&archive, &mut walk, &mut progress).await?;
     let mut unclaimed = Vec::new();
     let replayed = match &views {
@@ -162,6 +167,8 @@ pub async fn verify(
         compared: walk.compared,
     });
     let mut uncovered = unsigned(&checkpoints, head);
+    uncovered.extend(walk.later.map(|tree| Uncovered::Later { ends: head, tree }));
+    uncovered.extend(sealed.map(|at| Uncovered::Sealed { at }));
     let signed = checkpoints.iter().any(|one| !one.signed.is_empty());
     uncovered.extend((trust.untold && signed).then_some(Uncovered::KeysUntold));
     uncovered.extend(tree.is_none().then_some(Uncovered::NoTree));

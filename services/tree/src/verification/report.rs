@@ -84,6 +84,18 @@ pub enum Uncovered {
         /// The last.
         to: Position,
     },
+    /// The tree has gone on since the export was taken, or the export was cut there: what came after is not in it.
+    Later {
+        /// The last position of the export.
+        ends: Position,
+        /// The size of the tree.
+        tree: u64,
+    },
+    /// That the log was sealed, and where: no event tells of it, so nothing that was signed does.
+    Sealed {
+        /// The last position, as the log says.
+        at: Position,
+    },
     /// No tree's folder was compared: of a change only the sizes around it can be told.
     NoTree,
     /// Receipts of commands that changed nothing: no event speaks of them.

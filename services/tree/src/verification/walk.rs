@@ -13,6 +13,7 @@ use super::commands::{Books, Command};
 use super::entries::{BadTile, Entries};
 use super::finding::{Fault, Findings};
 use super::leaf::differing;
+use super::since::Since;
 use super::tags::Tags;
 use super::trust::{Life, Mark};
 
@@ -46,6 +47,8 @@ pub(super) struct Walk {
     pub(super) events: u64,
     pub(super) unknown_types: u64,
     pub(super) compared: u64,
+    /// The size to which the tree has gone on since an export was taken; none if it hasn't.
+    pub(super) later: Option<u64>,
 }
 
 impl Walk {
@@ -78,6 +81,7 @@ impl Walk {
             events: 0,
             unknown_types: 0,
             compared: 0,
+            later: None,
         };
         walk.mark();
         walk
@@ -269,8 +273,7 @@ impl Walk {
         }
         self.tiles = false;
         if let Some(leaf) = leaf {
-            let fields = differing(leaf, entry);
-            self.findings.at(position, Fault::Changed { fields });
+            self.findings.at(position, differing(leaf, entry));
         }
     }
 
@@ -285,7 +288,13 @@ impl Walk {
     }
 
     /// After the last stretch: the log should have `head` events, as `claim` says. Its tree, if it has no hole.
-    pub(super) fn end(&mut self, identity: LogIdentity, claim: &str, head: Position) -> Option<TreeHead> {
+    pub(super) fn end(
+        &mut self,
+        identity: LogIdentity,
+        claim: &str,
+        head: Position,
+        since: Option<&Since>,
+    ) -> Option<TreeHead> {
         if let Some(ended) = self.command.take() {
             self.books.command(&ended);
         }
@@ -300,7 +309,7 @@ impl Walk {
             let (says, is) = (identity.epoch, life.epoch);
             self.findings.of(Fault::Epoch { says, is });
         }
-        self.settle(found);
+        self.settle(found, since.filter(|_| found == head));
         self.log.as_ref().map(Frontier::head)
     }
 

@@ -6,6 +6,7 @@ use duban_merkle::{Frontier, TreeHead};
 use super::Walk;
 use crate::verification::entries::Entries;
 use crate::verification::finding::{Fault, Finding};
+use crate::verification::since::Since;
 use crate::verification::trust::{Life, Outcome};
 
 impl Walk {
@@ -36,8 +37,10 @@ impl Walk {
         }
     }
 
-    /// Tells what became of the checkpoints.
-    pub(super) fn settle(&mut self, found: Position) {
+    /// Tells what became of the checkpoints. With `since`, the tree may have gone on after the log's end.
+    pub(super) fn settle(&mut self, found: Position, since: Option<&Since>) {
+        let head = self.log.as_ref().map(Frontier::head);
+        let gone_on = |later| since.zip(head).is_some_and(|(since, head)| since.shows(&head, later));
         for mark in &mut self.marks {
             let checkpoint = mark.checked.name.clone();
             if let Some(what) = mark.refused.take() {
@@ -48,18 +51,21 @@ impl Walk {
                 continue;
             }
             let life = mark.epoch.map(|epoch| self.lives.iter().find(|life| life.epoch == epoch));
-            let found = match life {
+            let (found, is_over) = match life {
                 Some(None) => {
                     mark.checked.outcome = Outcome::Refused;
                     let what = "the log has never been in the epoch that it is of".to_owned();
                     self.findings.of(Fault::Checkpoint { checkpoint, what });
                     continue;
                 }
-                Some(Some(Life { last: Some(last), .. })) => found.min(*last),
-                Some(Some(Life { last: None, .. })) | None => found,
+                Some(Some(Life { last: Some(last), .. })) => (found.min(*last), true),
+                Some(Some(Life { last: None, .. })) | None => (found, false),
             };
             let size = mark.head.size;
-            if size > found {
+            if size > found && !is_over && gone_on(&mark.head) {
+                mark.checked.outcome = Outcome::GoesOn;
+                self.later = self.later.max(Some(size));
+            } else if size > found {
                 mark.checked.outcome = Outcome::Beyond;
                 self.findings.of(Fault::End { claim: checkpoint, claimed: size, found });
             } else if let Outcome::Other { found } = mark.checked.outcome {
@@ -67,7 +73,13 @@ impl Walk {
                 self.findings.of(Fault::Root { checkpoint, size, signed, found, same_until });
             }
         }
-        if let Some(size) = self.entries.as_ref().map(Entries::size).filter(|size| *size > found) {
+        let Some(size) = self.entries.as_ref().map(Entries::size).filter(|size| *size > found) else {
+            return;
+        };
+        if self.later.is_some() || (since.is_some() && self.same_until == found) {
+            // What is stored beyond what was signed says nothing against the log.
+            self.later = self.later.max(Some(size));
+        } else {
             self.findings.of(Fault::End { claim: "the tree".to_owned(), claimed: size, found });
         }
     }
