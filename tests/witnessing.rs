@@ -4,13 +4,18 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duban_merkle::{Policy, Quorum, Verified, Verifier};
 use duban_proto::agencies::v1 as agencies;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
-use crate::support::{As, DUBAN, PATIENCE, Place, Process, from, get};
+use crate::support::{As, DUBAN, PATIENCE, Place, Process, from, get, metrics};
 
 /// What a witness is in these tests.
 struct Witness {
@@ -216,4 +221,104 @@ async fn where_no_network_leads_files_do() {
     // And what is no answer is not taken.
     let refused = duban(&accept, &[&asked]);
     assert_eq!(refused.status.code(), Some(7), "{}", String::from_utf8_lossy(&refused.stderr));
+}
+
+/// In a folder: a certificate for loopback, its key, and the authority that made it, which nobody knows. Without
+/// openssl there is none, which is said.
+#[allow(clippy::disallowed_methods, reason = "whether this is CI is the machine's to say")]
+fn certified(folder: &Path) -> bool {
+    if Command::new("openssl").arg("version").output().is_err() {
+        assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "openssl is not there");
+        eprintln!("NOT TESTED: a witness over https, for want of openssl");
+        return false;
+    }
+    std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for made in [
+        format!("req -x509 {new} -keyout authority.key -out authority.pem -subj /CN=authority -days 2"),
+        format!("req {new} -keyout key.pem -out request.pem -subj /CN=witness"),
+        "x509 -req -in request.pem -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 \
+         -extfile names -out certificate.pem"
+            .to_owned(),
+    ] {
+        let output =
+            Command::new("openssl").args(made.split_whitespace()).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{made}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    true
+}
+
+/// Stands before a witness, for those who ask over https.
+async fn front(folder: &Path, witness: SocketAddr) -> SocketAddr {
+    let chain = CertificateDer::pem_file_iter(folder.join("certificate.pem")).unwrap();
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key).unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((asking, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut asking) = acceptor.accept(asking).await else { return };
+                let mut behind = TcpStream::connect(witness).await.unwrap();
+                tokio::io::copy_bidirectional(&mut asking, &mut behind).await.ok();
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_is_asked_over_https_by_who_trusts_its_authority() {
+    const NAME: &str = "witness.example/w1";
+    let certificates = tempfile::tempdir().unwrap();
+    if !certified(certificates.path()) {
+        return;
+    }
+    let (place, office) = (Place::new().await, tempfile::tempdir().unwrap());
+    let (_, log_key) = begun(&place).await;
+    let witness_key = key(office.path(), NAME);
+    let witness = Witness::start(office.path(), &log_key).await;
+    let endpoint = format!("{witness_key}@https://{}", front(certificates.path(), witness.address).await);
+    let counted = |counts: &std::collections::BTreeMap<String, f64>, what: &str| {
+        counts.get(&format!("duban_witness_{what}{{witness=\"{NAME}\"}}")).copied()
+    };
+
+    // A server that trusts nobody but the system's authorities gets no cosignature, and says why.
+    let server = Process::start_with(&place, |command| {
+        command.args(["--witness", &endpoint, "--witness-quorum", "1"]);
+    })
+    .await;
+    registered(&server, "a").await;
+    let until = Instant::now() + PATIENCE;
+    while !server.said("UnknownIssuer") {
+        assert!(Instant::now() < until, "it doesn't say why");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let counts = metrics(server.admin).await;
+    assert!(counted(&counts, "failures_total").is_some_and(|failures| failures >= 1.0), "{counts:?}");
+    assert_eq!(counted(&counts, "cosignatures_total"), Some(0.0));
+    assert_eq!(counted(&counts, "cosigned_seconds"), None, "it never has");
+    server.kill().await;
+
+    let server = Process::start_with(&place, |command| {
+        command.args(["--witness", &endpoint, "--witness-quorum", "1"]);
+        command.env("SSL_CERT_FILE", certificates.path().join("authority.pem"));
+    })
+    .await;
+    let note = grown(&server, "b").await;
+    let verified = believed(&note, &log_key, &witness_key);
+    let counts = metrics(server.admin).await;
+    assert_eq!(counted(&counts, "failures_total"), Some(0.0));
+    assert!(counted(&counts, "cosignatures_total").is_some_and(|often| often >= 1.0), "{counts:?}");
+    let [size, at] =
+        [verified.head().size, verified.witnesses()[0].at.unwrap()].map(|n| u32::try_from(n).unwrap());
+    assert_eq!(counted(&counts, "cosigned_size"), Some(size.into()));
+    assert!(counted(&counts, "cosigned_seconds").is_some_and(|last| last >= at.into()), "{counts:?}");
+    server.terminate().await;
+    witness.kill().await;
 }

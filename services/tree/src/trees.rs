@@ -11,6 +11,7 @@ use crate::builder::blocking;
 use crate::keeper::{Options, Tree};
 use crate::publisher::Witnesses;
 use crate::store::{Grove, StoreError, TreeId};
+use crate::witness::Standing;
 
 /// Where trees are and how they are signed.
 #[derive(Clone)]
@@ -39,6 +40,7 @@ impl Grounds {
 pub struct Trees {
     /// The SHA-256 tree of the log's epoch first.
     trees: Arc<Vec<Tree>>,
+    witnesses: Option<Arc<dyn Witnesses>>,
 }
 
 impl Trees {
@@ -61,7 +63,7 @@ impl Trees {
             Tree::start(log, Options { store: grove.tree(id), signer: grounds.signer.clone(), witnesses })
         };
         let trees = ids.into_iter().map(start).chain(ended).collect();
-        Ok(Self { trees: Arc::new(trees) })
+        Ok(Self { trees: Arc::new(trees), witnesses: grounds.witnesses.clone() })
     }
 
     /// The tree of this origin; with none given, the SHA-256 tree of the log's epoch.
@@ -78,6 +80,11 @@ impl Trees {
     /// All of them, those that grow first.
     pub fn iter(&self) -> impl Iterator<Item = &Tree> {
         self.trees.iter()
+    }
+
+    /// How each witness stands, as far as this process asks them.
+    pub fn witnesses(&self) -> Vec<(String, Standing)> {
+        self.witnesses.as_ref().map(|witnesses| witnesses.standings()).unwrap_or_default()
     }
 
     /// Takes what the log has by now, publishes it, and lets others write.

@@ -3,19 +3,20 @@
 //! Calls are counted as they end; everything else is looked up when it is asked for. What isn't known, such as
 //! the head of a log that doesn't answer, is left out rather than guessed: a gap shows, an old value lies.
 
+mod proof;
+
 use std::fmt;
 
 use duban_domain::Position;
 use duban_log::Load;
 use duban_rpc::Calls;
-use duban_tree::State;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use super::ready::{self, Standing};
 use super::{Office, Open};
@@ -30,14 +31,6 @@ struct Follower {
 
 /// A value for each follower.
 type Followers = Family<Follower, Gauge>;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Of {
-    tree: &'static str,
-}
-
-/// A value for each tree.
-type Trees = Family<Of, Gauge>;
 
 /// The prefix of every name.
 const PREFIX: &str = "duban";
@@ -95,7 +88,7 @@ fn register(open: &Open, head: Option<Position>, seen: &mut Registry) {
         }
     }
     if let Some(trees) = &open.trees {
-        register_trees(trees, head, seen);
+        proof::register(trees, head, seen);
     }
     let Some(head) = head else { return };
     seen.register("log_head_position", "The last committed position", gauge(head));
@@ -103,36 +96,6 @@ fn register(open: &Open, head: Option<Position>, seen: &mut Registry) {
     for following in &followers {
         let behind = head.saturating_sub(following.status().position);
         lag.get_or_create(&Follower { follower: following.name }).set(signed(behind));
-    }
-}
-
-/// The trees that grow, as they are now.
-fn register_trees(all: &duban_tree::Trees, head: Option<Position>, seen: &mut Registry) {
-    let [size, published, lag, at, healthy] = std::array::from_fn(|_| Trees::default());
-    seen.register("tree_size", "How many leaves are stored", size.clone());
-    seen.register("tree_healthy", "1 unless something is in the way of the next checkpoint", healthy.clone());
-    seen.register("tree_published_size", "How many events the newest checkpoint covers", published.clone());
-    seen.register("tree_lag_events", "How many events no checkpoint covers yet", lag.clone());
-    seen.register_with_unit(
-        "tree_published",
-        "When the newest checkpoint was published, in time since 1970 UTC",
-        Unit::Seconds,
-        at.clone(),
-    );
-    for tree in all.iter() {
-        let status = tree.status().borrow().clone();
-        if status.state == State::Closed {
-            continue;
-        }
-        let of = Of { tree: tree.id().algorithm.tag() };
-        size.get_or_create(&of).set(signed(status.size));
-        healthy.get_or_create(&of).set(i64::from(status.is_healthy()));
-        let Some(newest) = tree.published() else { continue };
-        published.get_or_create(&of).set(signed(newest.head.size));
-        at.get_or_create(&of).set(newest.at.as_second());
-        if let Some(head) = head {
-            lag.get_or_create(&of).set(signed(head.saturating_sub(newest.head.size)));
-        }
     }
 }
 

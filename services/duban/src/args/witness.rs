@@ -102,7 +102,8 @@ pub(crate) struct WitnessServeArgs {
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct CircleArgs {
-    /// A witness to cosign the checkpoints: its public key, an @ and its URL; may be given several times
+    /// A witness to cosign the checkpoints: its public key, an @ and its URL; may be given several times. Over https
+    /// the system's certificate authorities are trusted, or those in the file that `SSL_CERT_FILE` names instead
     #[arg(long, env = "DUBAN_WITNESSES", value_name = "VKEY@URL", value_delimiter = ',')]
     pub(crate) witness: Vec<Endpoint>,
     /// How many of the witnesses must have cosigned a checkpoint before it is published

@@ -6,6 +6,7 @@ use duban_merkle::{Algorithm, Note, Policy, Quorum, SignatureLine, Verifier};
 use super::*;
 use crate::publisher::Unwitnessed;
 use crate::testing::{Fixture, Kind, log, on_both};
+use crate::witness::Standing;
 use duban_merkle::proof::TreeHead;
 
 /// However loaded the machine is.
@@ -177,6 +178,10 @@ impl Witnesses for Hesitant {
     ) -> Pin<Box<dyn Future<Output = Result<Vec<SignatureLine>, Unwitnessed>> + Send + 'a>> {
         let left = self.0.fetch_sub(1, Ordering::Relaxed);
         Box::pin(async move { if left > 1 { Err(Unwitnessed("not yet".into())) } else { Ok(Vec::new()) } })
+    }
+
+    fn standings(&self) -> Vec<(String, Standing)> {
+        Vec::new()
     }
 }
 

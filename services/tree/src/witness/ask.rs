@@ -97,6 +97,14 @@ pub enum AskError {
     Answer(String),
 }
 
+/// A cosignature that was verified.
+#[derive(Debug)]
+pub(super) struct Cosigned {
+    pub(super) line: SignatureLine,
+    /// When it was made, by the witness's clock: seconds since 1970.
+    pub(super) at: Option<u64>,
+}
+
 /// The client by which witnesses are asked.
 pub(crate) type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -128,7 +136,7 @@ impl Endpoint {
 
     /// Asks for a cosignature of the checkpoint in `body`, whose text is `text`. It is verified before it is
     /// believed. Takes as long as it takes: the caller bounds it.
-    pub(super) async fn ask(&self, http: &Http, text: &str, body: String) -> Result<SignatureLine, AskError> {
+    pub(super) async fn ask(&self, http: &Http, text: &str, body: String) -> Result<Cosigned, AskError> {
         let away = |error: &dyn std::error::Error| AskError::Away(chain(error));
         let request = http::Request::builder()
             .method(Method::POST)
@@ -157,15 +165,15 @@ impl Endpoint {
     }
 
     /// Its own signature in an answer: of this text, by its key. Those of others are left out.
-    fn cosignature(&self, text: &str, answer: &[u8]) -> Result<SignatureLine, AskError> {
+    fn cosignature(&self, text: &str, answer: &[u8]) -> Result<Cosigned, AskError> {
         let wrong = |error: NoteError| AskError::Answer(error.to_string());
         let is_its =
             |line: &SignatureLine| line.id() == self.verifier.id() && line.name() == self.verifier.name();
         let lines = note::parse_signatures(answer).map_err(wrong)?;
         let line = lines.into_iter().find(is_its).ok_or_else(|| wrong(NoteError::Unsigned))?;
         let note = Note::new(text.to_owned(), vec![line.clone()]).map_err(wrong)?;
-        note.verify(&[&self.verifier]).map_err(wrong)?;
-        Ok(line)
+        let signed = note.verify(&[&self.verifier]).map_err(wrong)?;
+        Ok(Cosigned { line, at: signed.first().and_then(|one| one.at) })
     }
 }
 

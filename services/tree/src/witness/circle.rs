@@ -12,7 +12,7 @@ use duban_merkle::{Note, Quorum, SignatureLine};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::ask::{AskError, Endpoint, Http, client};
+use super::ask::{AskError, Cosigned, Endpoint, Http, client};
 use crate::builder::blocking;
 use crate::publisher::{Unwitnessed, Witnesses};
 use crate::store::Store;
@@ -49,6 +49,12 @@ pub struct Standing {
     pub failures: u32,
     /// Why it failed.
     pub why: Option<String>,
+    /// How often it has cosigned since the process began.
+    pub cosigned: u64,
+    /// How often it has failed since then.
+    pub failed: u64,
+    /// When it cosigned last, by its own clock: seconds since 1970.
+    pub cosigned_at: Option<u64>,
 }
 
 /// The witnesses of a log, and how many of them a checkpoint needs.
@@ -81,14 +87,6 @@ impl Circle {
         Quorum::new(needed, witnesses.iter().map(|one| one.verifier.clone()).collect())?;
         let member = |endpoint| Arc::new(Member { endpoint, state: Mutex::default() });
         Ok(Self { needed, http: client(), members: witnesses.into_iter().map(member).collect() })
-    }
-
-    /// How each of them stands, by the name of its key.
-    pub fn standings(&self) -> Vec<(String, Standing)> {
-        let of = |member: &Arc<Member>| {
-            (member.endpoint.verifier.name().to_string(), member.memory().standing.clone())
-        };
-        self.members.iter().map(of).collect()
     }
 
     async fn gather(
@@ -147,6 +145,13 @@ impl Witnesses for Circle {
     ) -> Pin<Box<dyn Future<Output = Result<Vec<SignatureLine>, Unwitnessed>> + Send + 'a>> {
         Box::pin(self.gather(note, head, store))
     }
+
+    fn standings(&self) -> Vec<(String, Standing)> {
+        let of = |member: &Arc<Member>| {
+            (member.endpoint.verifier.name().to_string(), member.memory().standing.clone())
+        };
+        self.members.iter().map(of).collect()
+    }
 }
 
 impl Member {
@@ -161,8 +166,8 @@ impl Member {
         let asked = timeout(ANSWER_WITHIN, self.asked(&http, &note, head, &store)).await;
         let late = || AskError::Away(format!("no answer within {} s", ANSWER_WITHIN.as_secs()));
         match asked.unwrap_or_else(|_| Err(late())) {
-            Ok(line) => {
-                self.answered(&store.id().origin, head.size);
+            Ok(Cosigned { line, at }) => {
+                self.answered(&store.id().origin, head.size, at);
                 Some(line)
             }
             Err(error) => {
@@ -179,7 +184,7 @@ impl Member {
         note: &Note,
         head: TreeHead,
         store: &Arc<Store>,
-    ) -> Result<SignatureLine, AskError> {
+    ) -> Result<Cosigned, AskError> {
         let origin = &store.id().origin;
         let mut old = self.memory().standing.sizes.get(origin).copied().unwrap_or(0).min(head.size);
         for _ in 1..TRIES {
@@ -191,7 +196,7 @@ impl Member {
         self.endpoint.ask(http, note.text(), body(old, note, head, store).await?).await
     }
 
-    fn answered(&self, origin: &str, size: u64) {
+    fn answered(&self, origin: &str, size: u64, at: Option<u64>) {
         let mut memory = self.memory();
         if memory.standing.failures > 0 {
             tracing::info!(witness = %self.endpoint.verifier.name(), size, "a witness cosigns again");
@@ -200,6 +205,8 @@ impl Member {
         memory.standing.failures = 0;
         memory.standing.why = None;
         memory.standing.sizes.insert(origin.to_owned(), size);
+        memory.standing.cosigned += 1;
+        memory.standing.cosigned_at = at;
     }
 
     /// Said at the first failure, and then whenever it has rested.
@@ -217,6 +224,7 @@ impl Member {
         let rest = REST.saturating_mul(1 << memory.standing.failures.min(10)).min(REST_MAX);
         memory.rests = Some(Instant::now() + rest);
         memory.standing.failures = memory.standing.failures.saturating_add(1);
+        memory.standing.failed += 1;
         memory.standing.why = Some(why);
     }
 

@@ -123,6 +123,11 @@ async fn a_quorum_does_without_one_that_is_away_but_not_without_two() {
     assert!(standing(&one, "away").failures == 1 && standing(&one, "there").failures == 0);
     assert_eq!(log.cosigned(&one, 6).await.unwrap(), 1);
     assert_eq!(standing(&one, "away").failures, 1, "it rests");
+    let counted = |name| {
+        let Standing { cosigned, failed, cosigned_at, .. } = standing(&one, name);
+        (cosigned, failed, cosigned_at)
+    };
+    assert_eq!((counted("there"), counted("away")), ((2, 0, Some(1_700_000_000)), (0, 1, None)));
     let two = Circle::new(2, vec![there, away]).unwrap();
     for size in [7, 8] {
         let refused = log.cosigned(&two, size).await.unwrap_err();
