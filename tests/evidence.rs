@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::{DUBAN, Office};
+use crate::support::keys::hand_over;
+use crate::support::{DUBAN, Office, PATIENCE, get};
 
 /// What checks evidence, where all of it is there.
 #[allow(clippy::disallowed_methods, reason = "a test's own environment")]
@@ -186,5 +187,55 @@ async fn what_was_known_then_is_shown_with_what_came_next_and_nothing_is_overwri
     let unsigned = asked(&office, &earlier.path().join("none.zip"), &["--key", stranger]).await;
     assert!(matches!(unsigned.status.code(), Some(2 | 7)), "{}", said(&unsigned));
     assert!(!earlier.path().join("none.zip").exists());
+    office.verify().await;
+}
+
+/// Waits until the published checkpoint covers all that the log has.
+async fn covered(office: &Office) {
+    let head = office.head().await.to_string();
+    let covered = async {
+        while get(office.admin(), "/checkpoint").await.1.lines().nth(1) != Some(&head) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, covered).await.expect("a checkpoint of the head");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_given_an_earlier_key_follows_the_handovers_in_the_evidence() {
+    let Some(python) = python() else { return };
+    let office = Office::open().await;
+    office.import().await;
+    let (first, second) = hand_over(office.admin()).await;
+    covered(&office).await;
+    office.register_agencies(&["later"]).await;
+    covered(&office).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (outcome, unpacked) = evidence(&office, folder.path(), &["--key", &first.to_string()]).await;
+    assert_eq!(outcome["key"], second.to_string(), "the key of now has signed it");
+    for given in [&first, &second] {
+        let checked = check(&python, &unpacked, &given.to_string());
+        assert!(checked.status.success(), "{}", said(&checked));
+    }
+    let stranger = duban_merkle::Signer::ed25519(first.name().clone(), &[7; 32]).unwrap();
+    let refused = check(&python, &unpacked, &stranger.verifier().to_string());
+    assert!(said(&refused).contains("handed over"), "{}", said(&refused));
+
+    // A handover that is left out, or whose body or root was changed, leads nowhere.
+    let file = unpacked.join("handovers.json");
+    let shown = fs::read_to_string(&file).unwrap();
+    let size = json(&unpacked, "handovers.json")[0]["events"][1]["position"].to_string();
+    for (what, forged) in [
+        ("left out", "[]".to_owned()),
+        ("another key", shown.replace(&second.to_string(), &stranger.verifier().to_string())),
+        ("another place", shown.replacen(&format!("\"position\": {size}"), "\"position\": 7", 1)),
+        ("another note", shown.replacen("epochs/", "epochs/x", 1)),
+    ] {
+        assert_ne!(forged, shown, "{what}");
+        fs::write(&file, forged).unwrap();
+        sum_again(&unpacked);
+        let checked = check(&python, &unpacked, &first.to_string());
+        assert!(!checked.status.success(), "{what}: {}", said(&checked));
+    }
     office.verify().await;
 }

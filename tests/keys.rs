@@ -1,7 +1,7 @@
 //! Keys of a real server that hand over: who was given the first one follows to the last one, offline.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use duban_log::{Log, LogOptions};
@@ -9,26 +9,8 @@ use duban_merkle::{Note, Policy, Quorum, Verifier};
 use duban_tree::keys::{Change, Ring, trusted};
 use serde_json::Value;
 
+use crate::support::keys::{key, keys, one};
 use crate::support::{As, DUBAN, PATIENCE, Place, Process, events, get, ready};
-
-fn key(server: &Process, arguments: &[&str]) -> Output {
-    let admin = server.admin.to_string();
-    let mut command = Command::new(DUBAN);
-    command.arg("key").args(arguments).args(["--admin", &admin, "-o", "jsonl"]);
-    command.output().expect("the binary runs")
-}
-
-/// What it lists.
-fn listed(output: &Output) -> Vec<Value> {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// The one key in an answer.
-fn one(output: &Output) -> Verifier {
-    listed(output)[0]["key"].as_str().unwrap().parse().unwrap()
-}
 
 /// The published checkpoint, once it covers all that the log has.
 async fn covered(server: &Process) -> Note {
@@ -55,48 +37,35 @@ fn tree(place: &Place) -> PathBuf {
     trees.map(|entry| entry.unwrap().path()).next().expect("a tree")
 }
 
-/// Its keys, asked for until it builds its tree.
-async fn keys(server: &Process) -> Vec<Value> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let answer = key(server, &["list"]);
-        if answer.status.success() {
-            return listed(&answer);
-        }
-        assert!(Instant::now() < until, "{}", String::from_utf8_lossy(&answer.stderr));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_given_the_first_key_follows_to_the_last() {
     let place = Place::new().await;
     let server = Process::start(&place).await;
     ready(server.admin).await;
-    let first = &keys(&server).await[0];
+    let first = &keys(server.admin).await[0];
     assert_eq!(first["stage"], "FIRST", "no event tells of it");
     let first: Verifier = first["key"].as_str().unwrap().parse().unwrap();
-    let alone = key(&server, &["retire", &format!("{:08x}", first.id())]);
+    let alone = key(server.admin, &["retire", &format!("{:08x}", first.id())]);
     assert_eq!(alone.status.code(), Some(5), "a log is never signed by nobody");
 
-    let second = one(&key(&server, &["announce"]));
+    let second = one(&key(server.admin, &["announce"]));
     let overlap = covered(&server).await;
     assert_eq!(signed_by(&overlap, &[&first, &second]), [true, true]);
-    assert_eq!(one(&key(&server, &["retire", &format!("{:08x}", first.id())])), first);
+    assert_eq!(one(&key(server.admin, &["retire", &format!("{:08x}", first.id())])), first);
     let handover = covered(&server).await;
     assert_eq!(signed_by(&handover, &[&first, &second]), [true, true]);
-    let third = one(&key(&server, &["announce"]));
+    let third = one(&key(server.admin, &["announce"]));
     let after = covered(&server).await;
     assert_eq!(signed_by(&after, &[&first, &second, &third]), [false, true, true]);
     server.terminate().await;
 
     // Another process goes on with the keys as they stand.
     let server = Process::start(&place).await;
-    let stages: Vec<Value> = keys(&server).await.into_iter().map(|row| row["stage"].clone()).collect();
+    let stages: Vec<Value> = keys(server.admin).await.into_iter().map(|row| row["stage"].clone()).collect();
     assert_eq!(stages.iter().filter(|stage| **stage == "RETIRED").count(), 1, "{stages:?}");
-    one(&key(&server, &["retire", &format!("{:08x}", second.id())]));
+    one(&key(server.admin, &["retire", &format!("{:08x}", second.id())]));
     covered(&server).await;
-    one(&key(&server, &["announce"]));
+    one(&key(server.admin, &["announce"]));
     let last = covered(&server).await;
     assert_eq!(signed_by(&last, &[&first, &second, &third]), [false, false, true]);
     server.terminate().await;

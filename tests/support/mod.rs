@@ -11,6 +11,7 @@ mod commands;
 mod digests;
 mod engine;
 pub mod http;
+pub mod keys;
 mod process;
 mod raw;
 mod stuck;

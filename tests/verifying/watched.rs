@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::scene::{Verified, copy, duban};
+use crate::support::keys::hand_over;
 use crate::support::{Office, Place, context, get};
 
 /// How long the server may take to publish what it has.
@@ -97,4 +98,42 @@ async fn a_server_is_watched_until_it_is_set_back_or_forks() {
     let state = state.display().to_string();
     let asked = ["verify", "--watch", &gone, "--key", &key, "--state", &state, "--once"];
     assert_eq!(duban(&asked).status.code(), Some(6));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_follows_the_keys_that_hand_over() {
+    let office = Office::open().await;
+    office.register_agencies(&["a"]).await;
+    let before = published(&office).await;
+    let states = tempfile::tempdir().expect("a folder");
+    let state = |name: &str| states.path().join(name);
+    let given = key(office.folder());
+    said(&look(&office, &given, &state("from-the-first")));
+    let (first, second) = hand_over(office.admin()).await;
+    assert_eq!(first.to_string(), given);
+    published(&office).await;
+    office.register_agencies(&["b"]).await;
+    let after = published(&office).await;
+    // By the key of then, from what was seen before, again from what only the key of now has signed, and anew.
+    let seen = said(&look(&office, &given, &state("from-the-first")));
+    assert_eq!((&seen["before"], &seen["size"]), (&before.into(), &after.into()));
+    assert_eq!(said(&look(&office, &given, &state("from-the-first")))["before"], after);
+    said(&look(&office, &given, &state("anew")));
+    said(&look(&office, &second.to_string(), &state("of-now")));
+
+    // Without what vouches for the new key nobody believes it, and a handover that is forged vouches for nobody.
+    let tree = std::fs::read_dir(office.folder().join("tree")).expect("trees").next().expect("a tree");
+    let file = tree.expect("a tree").path().join("handovers.json");
+    let shown = std::fs::read_to_string(&file).expect("handovers");
+    let stranger = duban_merkle::Signer::ed25519(second.name().clone(), &[7; 32]).expect("a key");
+    let forged = shown.replace(&second.to_string(), &stranger.verifier().to_string());
+    assert_ne!(forged, shown);
+    for handovers in ["[]", &forged] {
+        std::fs::write(&file, handovers).expect("written");
+        broken(&look(&office, &given, &state("from-the-first")), "not signed");
+        broken(&look(&office, &given, &state("never-believed")), "not signed");
+    }
+    std::fs::write(&file, &shown).expect("written");
+    said(&look(&office, &given, &state("from-the-first")));
+    office.verify().await;
 }

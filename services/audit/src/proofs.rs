@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use duban_domain::Position;
 use duban_log::Log;
-use duban_merkle::Hash;
+use duban_merkle::{Hash, TreeHead};
 use duban_proto::audit::v1 as pb;
 use duban_proto::audit::v1::proof_service_server::ProofService;
 use duban_rpc::{Call, Error, RETRY_AFTER};
+use duban_tree::handover::{Handover, Told};
 use duban_tree::proofs::Inclusion;
 use duban_tree::{Published, State, Store, StoreError, Tree, Trees};
 use futures::{StreamExt as _, stream};
@@ -91,8 +92,10 @@ impl ProofService for ProofDoor {
         let tree = self.tree(&origin)?;
         let published = self.covering(&call, tree, 0).await?;
         let verifiers = read(tree, 0, Store::keys).await?;
+        let handovers = read(tree, 0, Handover::shown).await?;
+        let handovers = handovers.into_iter().map(|shown| handover(tree, shown)).collect::<Result<_, _>>()?;
         let checkpoint = Some(checkpoint(tree, &published));
-        Ok(Response::new(pb::GetCheckpointResponse { checkpoint, verifiers }))
+        Ok(Response::new(pb::GetCheckpointResponse { checkpoint, verifiers, handovers }))
     }
 
     async fn prove_inclusion(
@@ -174,12 +177,25 @@ fn damaged(at: Position) -> Error {
 }
 
 fn checkpoint(tree: &Tree, published: &Published) -> pb::SignedCheckpoint {
-    pb::SignedCheckpoint {
-        note: published.note.to_string(),
-        origin: tree.id().origin.clone(),
-        size: published.head.size,
-        root: bytes(&published.head.root),
-    }
+    signed(tree, published.note.to_string(), &published.head)
+}
+
+fn signed(tree: &Tree, note: String, head: &TreeHead) -> pb::SignedCheckpoint {
+    let origin = tree.id().origin.clone();
+    pb::SignedCheckpoint { note, origin, size: head.size, root: bytes(&head.root) }
+}
+
+fn handover(tree: &Tree, shown: Handover) -> Result<pb::Handover, Error> {
+    let head = shown.head(tree.id()).ok_or_else(|| damaged(0))?;
+    let Handover { checkpoint, events } = shown;
+    let event = |told: Told| {
+        let Told { position, leaf, path, nonce, body } = told;
+        let path = path.iter().map(bytes).collect();
+        let proof = pb::InclusionProof { position, leaf: leaf.into_bytes(), path };
+        pb::KeyEvent { proof: Some(proof), nonce: nonce.to_vec(), body: body.into_bytes() }
+    };
+    let events = events.into_iter().map(event).collect();
+    Ok(pb::Handover { checkpoint: Some(signed(tree, checkpoint, &head)), events })
 }
 
 fn inclusion(proven: Inclusion) -> pb::InclusionProof {

@@ -5,7 +5,7 @@
 //! | `GET /livez` | the process runs; nothing about its database, or a restart would be the cure for that |
 //! | `GET /readyz` | 200 if it can answer callers; else 503 and a line for each thing that is in the way |
 //! | `GET /metrics` | what [`metrics`] counts, as OpenMetrics text |
-//! | `GET /checkpoint`, `/tile/…`, `/tile/entries/…` | the audit tree, as [`tiles`] lays it out |
+//! | `GET /checkpoint`, `/handovers.json`, `/tile/…`, `/tile/entries/…` | the audit tree, as [`tiles`] lays it out |
 //! | `GET /keys/{algorithm}`, `POST` to it, and to `/{key}/retire` below it | the keys that sign the tree of `sha256` or `sm3`; another one announced; one retired |
 //! | `POST /rebuild`, `POST /rebuild/{view}` | the process's views built anew beside the live ones, compared and swapped: a JSON array of what `duban rebuild` prints |
 //!

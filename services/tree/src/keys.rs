@@ -5,6 +5,8 @@
 //! checkpoint that has its retirement below it: the handover, which is kept. So who trusts the one finds in a
 //! checkpoint that it signed that the other was announced.
 
+use std::sync::Arc;
+
 use duban_domain::event::Event;
 use duban_domain::log::LogEvent;
 use duban_domain::name::LogId;
@@ -36,6 +38,17 @@ pub struct Change {
     pub key: Verifier,
     /// What became of it.
     pub turn: Turn,
+    /// What the event's leaf commits to.
+    pub opening: Opening,
+}
+
+/// What opens a leaf's commitment to the body of its event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// The nonce.
+    pub nonce: [u8; 32],
+    /// The body's bytes.
+    pub body: Arc<[u8]>,
 }
 
 /// Why an event can't be taken.
@@ -81,7 +94,18 @@ impl Change {
         if !TYPES.contains(&event.event_type.as_str()) {
             return Ok(None);
         }
-        let (of, key, turn) = match event.decode()?.event {
+        let opening = Opening { nonce: event.nonce, body: Arc::clone(&event.body) };
+        Self::told(origin, event.position, event.decode()?.event, opening)
+    }
+
+    /// The same of what was read of an event.
+    pub(crate) fn told(
+        origin: &str,
+        position: Position,
+        event: Event,
+        opening: Opening,
+    ) -> Result<Option<Self>, ChangeError> {
+        let (of, key, turn) = match event {
             Event::Log(LogEvent::KeyAnnounced { log: _, origin, algorithm: _, key }) => {
                 (origin, key, Turn::Announced)
             }
@@ -92,12 +116,11 @@ impl Change {
         if of != origin {
             return Ok(None);
         }
-        let position = event.position;
         let key: Verifier = key.parse().map_err(|error| ChangeError::Key { position, error: Some(error) })?;
         if key.name().as_str() != origin {
             return Err(ChangeError::Key { position, error: None });
         }
-        Ok(Some(Self { position, key, turn }))
+        Ok(Some(Self { position, key, turn, opening }))
     }
 }
 
@@ -106,6 +129,11 @@ impl Ring {
     pub fn of(changes: Vec<Change>) -> Self {
         let through = changes.last().map_or(0, |last| last.position);
         Self { changes, through }
+    }
+
+    /// What is told after a position, up to another.
+    pub(crate) fn between(&self, after: Position, up_to: Position) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(move |change| change.position > after && change.position <= up_to)
     }
 
     /// Reads on, up to a position.
@@ -230,7 +258,8 @@ impl Ring {
     }
 }
 
-fn opened(origin: &str, keys: &[Verifier], note: &Note) -> Option<Verified> {
+/// The note, if one of these keys has signed it.
+pub(crate) fn opened(origin: &str, keys: &[Verifier], note: &Note) -> Option<Verified> {
     let policy = Policy::new(origin, keys.to_vec(), Quorum::none()).ok()?;
     policy.verify(note.clone()).ok()
 }
@@ -252,7 +281,7 @@ mod tests {
     }
 
     fn change(position: Position, seed: u8, turn: Turn) -> Change {
-        Change { position, key: key(seed), turn }
+        Change { position, key: key(seed), turn, opening: Opening::default() }
     }
 
     fn note(size: u64, seeds: &[u8]) -> Note {

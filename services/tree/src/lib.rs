@@ -49,6 +49,7 @@
 
 mod builder;
 mod disk;
+pub mod handover;
 pub mod keeper;
 pub mod keys;
 pub mod proofs;
@@ -63,6 +64,7 @@ pub mod witness;
 #[cfg(test)]
 mod testing;
 
+pub use handover::Handover;
 pub use keeper::{KeyChangeError, Options, State, Status, Tree};
 pub use publisher::{Published, Unwitnessed, Witnesses};
 pub use signer::{Signer, SignerError};

@@ -59,7 +59,7 @@ impl Store {
         node::hashes(self.id().algorithm, &spans, |node| self.node(node, within))
     }
 
-    fn untrue(&self, what: String) -> StoreError {
+    pub(crate) fn untrue(&self, what: String) -> StoreError {
         StoreError::Damaged { file: self.place().to_owned(), what }
     }
 }

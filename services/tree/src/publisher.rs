@@ -9,10 +9,11 @@ use duban_merkle::proof::TreeHead;
 use duban_merkle::{Hash, Note, SignatureLine};
 
 use crate::builder::{Failed, blocking};
+use crate::handover::Handover;
 use crate::keys::Ring;
 use crate::signer::{Signature, Signer, SignerError};
-use crate::store::{Store, StoreError, TreeId, Writer};
-use crate::witness::taken_up;
+use crate::store::{Press, Store, StoreError, TreeId, Writer};
+use crate::witness::{Standing, taken_up};
 
 /// A published checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub trait Witnesses: Send + Sync {
         head: TreeHead,
         store: &'a Arc<Store>,
     ) -> Pin<Box<dyn Future<Output = Result<Vec<SignatureLine>, Unwitnessed>> + Send + 'a>>;
+
+    /// How each of them stands, by the name of its key.
+    fn standings(&self) -> Vec<(String, Standing)>;
 }
 
 impl Published {
@@ -74,6 +78,7 @@ pub(crate) async fn publish(
 ) -> Result<Note, Failed> {
     let (store, head) = (writer.store(), writer.head());
     let (signs, tiles, ring) = (Arc::clone(signer), Arc::clone(store), ring.clone());
+    let told = ring.clone();
     let signing = blocking(move || {
         let handed_over = tiles.handed_over()?;
         signs.sign(head, &ring, handed_over, |old| tiles.growth(old, head.size))
@@ -91,6 +96,7 @@ pub(crate) async fn publish(
         if hands_over {
             press.hand_over(head.size, &note.to_string())?;
         }
+        show_handovers(&tiles, &press, &told)?;
         let named: Vec<String> = keys.iter().map(ToString::to_string).collect();
         if tiles.keys()? != named {
             press.name_keys(&keys)?;
@@ -98,6 +104,16 @@ pub(crate) async fn publish(
         press.publish(&note.to_string()).map(|()| note)
     });
     Ok(published.await??)
+}
+
+/// Shows the handovers that were kept, also those from before a crash between the two.
+fn show_handovers(store: &Store, press: &Press, ring: &Ring) -> Result<(), StoreError> {
+    let shown = Handover::shown(store)?;
+    if shown.len() == store.handovers()?.len() {
+        return Ok(());
+    }
+    let kept = Handover::kept(store, ring)?;
+    if kept == shown { Ok(()) } else { press.show_handovers(&kept) }
 }
 
 impl From<Unwitnessed> for Failed {

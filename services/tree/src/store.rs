@@ -7,6 +7,7 @@
 //! tile/0/x001/234           256 hashes; tile/0/x001/235.p/17 the first 17 of them
 //! tile/entries/x001/234     256 leaves, each behind its length
 //! handovers/1234            the checkpoint of that size, at which a key handed over to the next
+//! handovers.json            all of them, each with the events that tell of it: see [`crate::handover`]
 //! cosigned/1234             the checkpoint of that size, with cosignatures that were carried in by hand
 //! tree.json                 which tree it is, and its size: never ahead of the tiles
 //! ```
@@ -49,6 +50,7 @@ const TREE: &str = "tree.json";
 const CHECKPOINT: &str = "checkpoint";
 const KEYS: &str = "keys";
 const HANDOVERS: &str = "handovers";
+const SHOWN_HANDOVERS: &str = "handovers.json";
 
 /// Beside the checkpoint: what was cosigned by hand, by its size.
 const COSIGNED: &str = "cosigned";
@@ -196,6 +198,11 @@ impl Store {
         self.files.replace(&format!("{COSIGNED}/{size}"), note.to_string().as_bytes())
     }
 
+    /// The handovers as they are shown to whoever was given an earlier key; `None` before the first one.
+    pub fn shown_handovers(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.files.read(SHOWN_HANDOVERS)
+    }
+
     /// The files below a folder in which each is called by a size; the smallest first.
     fn sizes_below(&self, folder: &str) -> Result<Vec<u64>, StoreError> {
         let names = self.files.below(folder)?;
@@ -204,13 +211,18 @@ impl Store {
         Ok(sizes)
     }
 
-    /// The bytes of a tile or bundle as wide as asked; a partial one that is gone, or that never was, is cut from
-    /// the full one, or from the one that the tree of `size` has in its place. `None` if that tree doesn't have it.
+    /// The bytes of a tile or bundle as wide as asked, cut from the widest that the stored tree has in its place: those
+    /// are the ones that a verification compares, and a partial one that they superseded is never shown. `None` if the
+    /// tree of `size` doesn't have it.
     pub fn bytes(&self, tile: Tile, size: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(widest) = in_place(tile, size).filter(|there| there.width() >= tile.width()) else {
+        let reaches = |there: &Tile| there.width() >= tile.width();
+        if !in_place(tile, size).is_some_and(|there| reaches(&there)) {
             return Ok(None);
-        };
-        for there in [tile, widest, tile.full()] {
+        }
+        let absent = || self.damaged(tile, "it is missing");
+        let widest = in_place(tile, self.size()?).filter(reaches).ok_or_else(absent)?;
+        // The full one last: it may have come to be since the size was read.
+        for there in [widest, tile.full()] {
             if let Some(bytes) = self.files.read(&there.to_string())? {
                 let cut = cut(&bytes, there, tile.width());
                 return cut.map(Some).map_err(|what| self.damaged(there, &what));

@@ -2,7 +2,8 @@
 //!
 //! Whoever watches keeps one checkpoint, and needs nothing else of what was: the right edge of the tree at its size is
 //! read from the server's tiles and leads to the kept root or doesn't, and with the new leaves appended it leads to
-//! the new root or doesn't.
+//! the new root or doesn't. Where keys have handed over since whoever watches was given one, the server shows the
+//! handovers, and each of them must be of the tree that is watched.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,6 +15,7 @@ use duban_merkle::{Algorithm, Frontier, Hash, Leaf, Span, Tile, Verified, bundle
 use http::StatusCode;
 use http_body_util::{BodyExt as _, Full, Limited};
 
+use crate::handover::{Handover, follow};
 use crate::verification::{Presented, Trust};
 use crate::witness::{Http, chain, client};
 
@@ -46,48 +48,97 @@ pub struct Seen {
 pub struct Watch {
     url: String,
     algorithm: Algorithm,
+    /// Whom he was told to trust.
+    given: Trust,
+    /// Whom he trusts after the handovers that he has seen.
     trust: Trust,
     http: Http,
-    known: Option<(String, TreeHead)>,
+    known: Known,
+}
+
+/// What was known of the tree before a look.
+enum Known {
+    /// Nothing.
+    Nothing,
+    /// A checkpoint that was kept; it is not believed yet.
+    Kept(Presented),
+    /// The tree of this origin as it was at the last look.
+    Seen(String, TreeHead),
 }
 
 impl Watch {
-    /// Watches the tree at `url`, to which `/checkpoint` and `/tile/…` are added, from the checkpoint on that was kept.
-    /// Fails with [`WatchError::Broken`] if that is not to be believed.
-    pub fn new(
-        url: &str,
-        algorithm: Algorithm,
-        trust: Trust,
-        kept: Option<&Presented>,
-    ) -> Result<Self, WatchError> {
-        let known = kept.map(|kept| trust.open(kept)).transpose();
-        let known =
-            known.map_err(|why| WatchError::Broken(format!("the checkpoint that was kept: {why}")))?;
-        let known = known.map(|known| (known.checkpoint().origin().to_owned(), known.head()));
+    /// Watches the tree at `url`, to which `/checkpoint`, `/handovers.json` and `/tile/…` are added, from the
+    /// checkpoint on that was kept.
+    pub fn new(url: &str, algorithm: Algorithm, trust: Trust, kept: Option<Presented>) -> Self {
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { url, algorithm, trust, http: client(), known })
+        let known = kept.map_or(Known::Nothing, Known::Kept);
+        Self { url, algorithm, given: trust.clone(), trust, http: client(), known }
     }
 
     /// Looks at what is published, and believes it if it continues what was seen before.
     pub async fn look(&mut self) -> Result<Seen, WatchError> {
         let bytes = self.get("checkpoint").await?.to_vec();
         let presented = Presented { name: format!("{}/checkpoint", self.url), bytes, kept: false };
-        let verified = self.trust.open(&presented).map_err(WatchError::Broken)?;
+        let (verified, known) = match self.open(&presented) {
+            Ok(opened) => opened,
+            // A key may have handed over since.
+            Err(_) => self.follow(&presented).await?,
+        };
         let (origin, head) = (verified.checkpoint().origin().to_owned(), verified.head());
-        let before = self.known.as_ref().map(|(_, head)| *head);
-        let leaves = match &self.known {
-            Some((known, _)) if *known != origin => {
+        let before = known.as_ref().map(|(_, head)| *head);
+        let leaves = match known {
+            Some((known, _)) if known != origin => {
                 let what = format!("the checkpoint is of {origin}, but {known} was watched");
                 return Err(WatchError::Broken(what));
             }
-            Some((_, old)) => self.grown(*old, head).await?,
+            Some((_, old)) => self.grown(old, head).await?,
             None => {
                 self.frontier(head, head.size).await?;
                 0
             }
         };
-        self.known = Some((origin, head));
+        self.known = Known::Seen(origin, head);
         Ok(Seen { verified, before, leaves })
+    }
+
+    /// What is published, and the tree that was known before, by those who are trusted.
+    fn open(&self, presented: &Presented) -> Result<(Verified, Option<(String, TreeHead)>), String> {
+        let known = match &self.known {
+            Known::Nothing => None,
+            Known::Seen(origin, head) => Some((origin.clone(), *head)),
+            Known::Kept(kept) => {
+                let kept =
+                    self.trust.open(kept).map_err(|why| format!("the checkpoint that was kept: {why}"))?;
+                Some((kept.checkpoint().origin().to_owned(), kept.head()))
+            }
+        };
+        Ok((self.trust.open(presented)?, known))
+    }
+
+    /// The same by those to whom the keys that were given have handed over. Each handover must be of a tree that this
+    /// one continues.
+    async fn follow(
+        &mut self,
+        presented: &Presented,
+    ) -> Result<(Verified, Option<(String, TreeHead)>), WatchError> {
+        let origin = presented.bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Unverified: it only chooses the keys.
+        let origin = String::from_utf8_lossy(origin).into_owned();
+        let after = follow(&origin, self.algorithm, &self.given.of(&origin), &self.handovers().await?);
+        self.trust = self.given.clone();
+        self.trust.go_on(&origin, &after);
+        let opened = self.open(presented).map_err(WatchError::Broken)?;
+        for handover in after.rests_on {
+            self.frontier(handover.head(), opened.0.head().size).await?;
+        }
+        Ok(opened)
+    }
+
+    /// The handovers, as the server shows them; none where it shows none.
+    async fn handovers(&self) -> Result<Vec<Handover>, WatchError> {
+        let Some(bytes) = self.get_if_there("handovers.json").await? else { return Ok(Vec::new()) };
+        let broken = |error: serde_json::Error| WatchError::Broken(format!("handovers.json: {error}"));
+        serde_json::from_slice(&bytes).map_err(broken)
     }
 
     /// Whether the new tree is the old one with leaves appended, all of which are hashed.
@@ -155,6 +206,11 @@ impl Watch {
     }
 
     async fn get(&self, path: &str) -> Result<Bytes, WatchError> {
+        let absent = || WatchError::Away(format!("{}/{path}: {}", self.url, StatusCode::NOT_FOUND));
+        self.get_if_there(path).await?.ok_or_else(absent)
+    }
+
+    async fn get_if_there(&self, path: &str) -> Result<Option<Bytes>, WatchError> {
         let url = format!("{}/{path}", self.url);
         let away = |error: String| WatchError::Away(format!("{url}: {error}"));
         let request = http::Request::get(&url).body(Full::default());
@@ -163,7 +219,8 @@ impl Watch {
             self.http.request(request).await.map_err(|error| away(chain(&error)))?.into_parts();
         let body = Limited::new(body, ANSWER_MAX).collect().await.map_err(|error| away(error.to_string()))?;
         match head.status {
-            StatusCode::OK => Ok(body.to_bytes()),
+            StatusCode::OK => Ok(Some(body.to_bytes())),
+            StatusCode::NOT_FOUND => Ok(None),
             status => Err(away(status.to_string())),
         }
     }

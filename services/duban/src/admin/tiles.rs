@@ -1,5 +1,5 @@
 //! The audit trees as C2SP `tlog-tiles` asks: `checkpoint`, `tile/…` and `tile/entries/…`, for whoever checks the
-//! log with tools of their own.
+//! log with tools of their own; and `handovers.json`, for whoever was given a key that has handed over since.
 //!
 //! | prefix | tree |
 //! |---|---|
@@ -15,8 +15,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use duban_merkle::{Algorithm, Tile};
-use duban_tree::{Published, Tree};
+use duban_tree::{Published, Store, StoreError, Tree};
 use uuid::Uuid;
 
 use super::Asked;
@@ -46,6 +47,16 @@ pub(super) async fn get(State(office): State<Asked>, uri: Uri) -> Response {
         let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, FRESH)];
         return (headers, published.note.to_string()).into_response();
     }
+    if path.rest == "handovers.json" {
+        let kind = (header::CONTENT_TYPE, "application/json");
+        let none = || Bytes::from_static(b"[]");
+        return match read(tree, |store| store.shown_handovers()).await {
+            Ok(shown) => {
+                ([kind, (header::CACHE_CONTROL, FRESH)], shown.map_or_else(none, Bytes::from)).into_response()
+            }
+            Err(failed) => failed,
+        };
+    }
     match path.rest.parse() {
         Ok(tile) => serve(tree, tile, &published).await,
         Err(_) => absent,
@@ -72,23 +83,30 @@ fn parse(path: &str) -> Option<Path<'_>> {
 }
 
 async fn serve(tree: &Tree, tile: Tile, published: &Published) -> Response {
-    let (store, size) = (Arc::clone(tree.store()), published.head.size);
-    let read = tokio::task::spawn_blocking(move || store.bytes(tile, size)).await;
-    match read {
-        Ok(Ok(Some(bytes))) => {
+    let size = published.head.size;
+    match read(tree, move |store| store.bytes(tile, size)).await {
+        Ok(Some(bytes)) => {
             let kind = (header::CONTENT_TYPE, "application/octet-stream");
             ([kind, (header::CACHE_CONTROL, FOR_EVER)], bytes).into_response()
         }
-        Ok(Ok(None)) => StatusCode::NOT_FOUND.into_response(),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a tile can't be served");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "the read of a tile failed");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(failed) => failed,
     }
+}
+
+/// Reads from a tree's folder, off the threads that answer; else what to answer.
+async fn read<T: Send + 'static>(
+    tree: &Tree,
+    read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Response> {
+    let store = Arc::clone(tree.store());
+    let done = tokio::task::spawn_blocking(move || read(&store)).await;
+    match done {
+        Ok(Ok(found)) => return Ok(found),
+        Ok(Err(error)) => tracing::error!(%error, "the tree can't be served"),
+        Err(error) => tracing::error!(%error, "the read of the tree failed"),
+    }
+    Err(StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ pub(crate) struct EvidenceArgs {
     /// The file to write [default: evidence-TASK-DATE-POSITION.zip]
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
-    /// The key that must have signed the checkpoint, as you were given it, or a file of such keys [default: the one that
-    /// the server names]
+    /// The key that must have signed the checkpoint, or handed over to one that has, as you were given it, or a file of
+    /// such keys [default: the one that the server names]
     #[arg(long, env = "DUBAN_KEY", value_name = "VKEY|FILE")]
     pub(crate) key: Option<String>,
 }

@@ -68,6 +68,7 @@ pub(super) fn of(case: &Case) -> Result<Files, Failure> {
         put(&leaf, next.leaf.clone());
         events.push(json!({ "position": next.position, "leaf": leaf, "path": path(next) }));
     }
+    put("handovers.json", pretty(&json!(case.handovers)));
     put("proofs.json", pretty(&json!({ "tags": case.tags, "events": events })));
     let (signed, signature) = signed(&case.checkpoint, &case.key)?;
     put("checkpoint", case.checkpoint.note.clone().into_bytes());

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use duban_merkle::inclusion;
 use duban_merkle::policy::{Policy, Quorum};
-use duban_merkle::{Algorithm, Commitment, Hash, Leaf, Verified, Verifier};
+use duban_merkle::{Algorithm, Commitment, Hash, Leaf, ProofError, Verified, Verifier};
+use duban_merkle::{consistency, inclusion};
 use duban_proto::audit::v1 as pb;
+use duban_tree::handover::{Handover, Told, follow};
 use serde_json::{Value, json};
 
 use crate::args::{Ask, EvidenceArgs, WHO, Who};
@@ -22,6 +23,7 @@ const READ: &str = "duban.audit.v1.AuditService/Read";
 const HEAD: &str = "duban.audit.v1.AuditService/GetHead";
 const SCHEMA: &str = "duban.audit.v1.AuditService/GetEventSchema";
 const CHECKPOINT: &str = "duban.audit.v1.ProofService/GetCheckpoint";
+const CONSISTENCY: &str = "duban.audit.v1.ProofService/ProveConsistency";
 const INCLUSION: &str = "duban.audit.v1.ProofService/ProveInclusion";
 const HISTORY: &str = "duban.audit.v1.ProofService/ProveHistory";
 
@@ -54,6 +56,8 @@ pub(super) struct Case {
     pub(super) checkpoint: pb::SignedCheckpoint,
     /// The key that it is signed with.
     pub(super) key: Verifier,
+    /// Where keys have handed over up to it.
+    pub(super) handovers: Vec<Handover>,
     /// The tags of the task.
     pub(super) tags: Vec<String>,
     /// The events by position: the task's whole history, and what else the answer rests on.
@@ -109,7 +113,7 @@ pub(super) async fn case(session: &Session, args: &EvidenceArgs) -> Result<Case,
     let shown = of_task.chain(&documents).chain(&readings).chain(&agencies);
     let because: BTreeSet<u64> = shown.flat_map(because).collect();
     let proofs = Proofs { session, task: &args.task, position, because, key: args.key.as_deref() };
-    let Proven { checkpoint, key, tags, events, next } = proofs.gather().await?;
+    let Proven { checkpoint, key, handovers, tags, events, next } = proofs.gather().await?;
     let mut schemas = BTreeMap::new();
     for event in events.values().filter_map(|proven| proven.event.as_ref()) {
         if !schemas.contains_key(&event.r#type) {
@@ -130,6 +134,7 @@ pub(super) async fn case(session: &Session, args: &EvidenceArgs) -> Result<Case,
         schemas,
         checkpoint,
         key,
+        handovers,
         tags,
         proven: events,
         next,
@@ -163,6 +168,7 @@ struct Proofs<'a> {
 struct Proven {
     checkpoint: pb::SignedCheckpoint,
     key: Verifier,
+    handovers: Vec<Handover>,
     tags: Vec<String>,
     events: BTreeMap<u64, pb::ProvenEvent>,
     next: Option<pb::InclusionProof>,
@@ -213,14 +219,14 @@ impl Proofs<'_> {
             }
             events.insert(*position, pb::ProvenEvent { event: Some(event.clone()), proof: Some(proof) });
         }
-        let (verified, key) = self.open(&checkpoint).await?;
+        let Opened { verified, key, handovers } = self.open(&checkpoint).await?;
         for proven in events.values() {
             check(&verified, proven.event.as_ref(), proven.proof.as_ref())?;
         }
         if next.is_some() {
             check(&verified, None, next.as_ref())?;
         }
-        Ok(Some(Proven { checkpoint, key, tags, events, next }))
+        Ok(Some(Proven { checkpoint, key, handovers, tags, events, next }))
     }
 
     async fn inclusion(&self, position: u64) -> Result<(pb::SignedCheckpoint, pb::InclusionProof), Failure> {
@@ -242,27 +248,74 @@ impl Proofs<'_> {
         Err(unverified("the log doesn't show an event that its answer rests on"))
     }
 
-    /// The checkpoint, verified by the key that was typed, else by one that the server names.
-    async fn open(&self, checkpoint: &pb::SignedCheckpoint) -> Result<(Verified, Verifier), Failure> {
-        let keys = if let Some(key) = self.key {
-            keys(&[key.to_owned()], "--key")?
-        } else {
-            let request = json!({ "origin": checkpoint.origin });
-            let newest: pb::GetCheckpointResponse = self.session.ask(CHECKPOINT, &request).await?;
-            keys(&newest.verifiers, "the server's key")?
+    /// The checkpoint, verified by the key that was typed, else by one that the server names, or by one to which it
+    /// has handed over since.
+    async fn open(&self, checkpoint: &pb::SignedCheckpoint) -> Result<Opened, Failure> {
+        let request = json!({ "origin": checkpoint.origin });
+        let newest: pb::GetCheckpointResponse = self.session.ask(CHECKPOINT, &request).await?;
+        let given = match self.key {
+            Some(key) => keys(&[key.to_owned()], "--key")?,
+            None => keys(&newest.verifiers, "the server's key")?,
         };
+        let handovers = newest.handovers.into_iter().map(handover).collect::<Option<Vec<_>>>();
+        let mut handovers = handovers.ok_or_else(|| unverified("a handover that is none"))?;
+        handovers.retain(|(size, _)| *size <= checkpoint.size);
+        let handovers: Vec<Handover> = handovers.into_iter().map(|(_, handover)| handover).collect();
+        let after = follow(&checkpoint.origin, Algorithm::Sha256, &given, &handovers);
         let mut why = "the server names no key".to_owned();
-        for key in keys {
+        for key in after.at(checkpoint.size) {
             let policy = Policy::new(&checkpoint.origin, vec![key.clone()], Quorum::none());
             let opened = policy.map_err(|error| error.to_string());
             match opened.and_then(|policy| policy.open(checkpoint.note.as_bytes()).map_err(|e| e.to_string()))
             {
-                Ok(verified) => return Ok((verified, key)),
+                Ok(verified) => {
+                    self.continues(&verified, &after.rests_on).await?;
+                    return Ok(Opened { verified, key, handovers });
+                }
                 Err(error) => why = error,
             }
         }
         Err(unverified(&format!("the checkpoint does not verify: {why}")))
     }
+
+    /// Whether the tree is the one in which keys have handed over, with leaves appended.
+    async fn continues(&self, verified: &Verified, handovers: &[Verified]) -> Result<(), Failure> {
+        let head = verified.head();
+        for earlier in handovers.iter().map(Verified::head) {
+            let origin = verified.checkpoint().origin();
+            let request = json!({ "origin": origin, "from_size": earlier.size, "to_size": head.size });
+            let proof: pb::ProveConsistencyResponse = self.session.ask(CONSISTENCY, &request).await?;
+            let path = proof.path.iter().map(|hash| Hash::from_slice(hash)).collect::<Option<Vec<_>>>();
+            let path = path.ok_or_else(|| unverified("a proof of growth has what is no hash"))?;
+            let wrong = |error: ProofError| unverified(&format!("the handover at {}: {error}", earlier.size));
+            consistency::verify(Algorithm::Sha256, &earlier, &head, &path).map_err(wrong)?;
+        }
+        Ok(())
+    }
+}
+
+/// A checkpoint that is believed.
+struct Opened {
+    verified: Verified,
+    key: Verifier,
+    handovers: Vec<Handover>,
+}
+
+/// A handover as it was served, with the size at which it was.
+fn handover(served: pb::Handover) -> Option<(u64, Handover)> {
+    let pb::Handover { checkpoint, events } = served;
+    let event = |event: pb::KeyEvent| {
+        let pb::InclusionProof { position, leaf, path } = event.proof?;
+        Some(Told {
+            position,
+            leaf: String::from_utf8(leaf).ok()?,
+            path: path.iter().map(|hash| Hash::from_slice(hash)).collect::<Option<_>>()?,
+            nonce: event.nonce.try_into().ok()?,
+            body: String::from_utf8(event.body).ok()?,
+        })
+    };
+    let (checkpoint, events) = (checkpoint?, events.into_iter().map(event).collect::<Option<_>>()?);
+    Some((checkpoint.size, Handover { checkpoint: checkpoint.note, events }))
 }
 
 /// Whether the leaf is in the tree, and is the event's.

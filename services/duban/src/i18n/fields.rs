@@ -72,6 +72,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("fullName", "全称"),
     ("fullNames", "历次全称"),
     ("grounds", "退办理由"),
+    ("handovers", "密钥交接"),
     ("holdersOn", "责任基准日"),
     ("id", "编号"),
     ("issuedOn", "成文日期"),

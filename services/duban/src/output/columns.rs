@@ -66,8 +66,12 @@ mod tests {
         }
     }
 
-    /// Events with their proofs: `duban prove` has a way of its own to show them.
-    const SHOWN_OTHERWISE: [&str; 1] = ["duban.audit.v1.ProveHistoryResponse.events"];
+    /// What comes with proofs: `duban prove` and `duban checkpoint` have a way of their own to show it.
+    const SHOWN_OTHERWISE: [&str; 3] = [
+        "duban.audit.v1.ProveHistoryResponse.events",
+        "duban.audit.v1.GetCheckpointResponse.handovers",
+        "duban.audit.v1.Handover.events",
+    ];
 
     #[test]
     fn every_column_is_a_field_of_the_items_and_every_list_has_columns() {

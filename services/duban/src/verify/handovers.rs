@@ -16,14 +16,12 @@ pub(super) async fn follow(store: &Store, held: &Held, trust: &mut Trust) -> Res
     let handovers = store.handovers()?;
     let notes: Vec<Note> = handovers.iter().filter_map(|bytes| Note::parse(bytes).ok()).collect();
     let origin = &store.id().origin;
-    let (given, others): (Vec<_>, Vec<_>) =
-        trust.keys.iter().cloned().partition(|key| key.name().as_str() == origin);
+    let given = trust.of(origin);
     if notes.is_empty() || given.is_empty() {
         return Ok(Vec::new());
     }
     let after = trusted(origin, &given, &ring(held, origin).await?, &notes);
-    trust.ended = after.ended();
-    trust.keys = others.into_iter().chain(after.keys()).collect();
+    trust.go_on(origin, &after);
     let presented = |one: &duban_merkle::Verified| Presented {
         name: format!("handovers/{}", one.head().size),
         bytes: one.note().to_string().into_bytes(),

@@ -33,8 +33,7 @@ pub(super) async fn run(url: &str, args: &VerifyArgs, printer: &mut Printer) -> 
         (false, kept) => kept,
     };
     let kept = kept.map(|file| presented(file)).transpose()?;
-    let mut watch =
-        Watch::new(url, algorithm, trust, kept.as_ref()).map_err(|error| failed(url, error, printer))?;
+    let mut watch = Watch::new(url, algorithm, trust, kept);
     loop {
         match watch.look().await {
             Ok(seen) => {

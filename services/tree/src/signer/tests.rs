@@ -4,7 +4,7 @@ use duban_merkle::{Frontier, Policy, Quorum};
 use tempfile::tempdir;
 
 use super::*;
-use crate::keys::{Change, Turn};
+use crate::keys::{Change, Opening, Turn};
 use crate::testing::{Kind, grow, id, leaf};
 
 fn open(folder: &Path) -> Signer {
@@ -123,6 +123,7 @@ fn ring(changes: &[(u64, &Verifier, Turn)]) -> Ring {
         position: *position,
         key: (*key).clone(),
         turn: *turn,
+        opening: Opening::default(),
     };
     Ring::of(changes.iter().map(change).collect())
 }
@@ -178,6 +179,11 @@ fn a_key_that_is_not_its_own_is_not_vouched_for() {
     assert!(matches!(refused, Err(SignerError::Stranger(key)) if key == stranger));
     let drawn = signer.draw_next().unwrap();
     signer.forget(&drawn).unwrap();
-    let ring = Ring::of(vec![Change { position: 1, key: drawn, turn: Turn::Announced }]);
+    let ring = Ring::of(vec![Change {
+        position: 1,
+        key: drawn,
+        turn: Turn::Announced,
+        opening: Opening::default(),
+    }]);
     assert!(matches!(signer.sign(head(2), &ring, 0, none), Err(SignerError::Stranger(_))));
 }

@@ -7,7 +7,7 @@ use duban_merkle::{Tile, tile};
 use super::files::Files as _;
 use super::folder::Folder;
 use super::writer::{outgrown, stand};
-use super::{CHECKPOINT, COSIGNED, HANDOVERS, KEYS, Stood, Store, StoreError, TREE};
+use super::{CHECKPOINT, COSIGNED, HANDOVERS, KEYS, SHOWN_HANDOVERS, Stood, Store, StoreError, TREE};
 
 impl Store {
     /// Copies a tree, which may grow meanwhile, into a folder: how many leaves the copy has. Copied again, or broken off,
@@ -54,7 +54,8 @@ fn copy(from: &Store, to: &Path) -> Result<u64, StoreError> {
             }
         }
     }
-    let last = [(KEYS, from.file(KEYS)?), (CHECKPOINT, checkpoint)];
+    let shown = from.file(SHOWN_HANDOVERS)?;
+    let last = [(SHOWN_HANDOVERS, shown), (KEYS, from.file(KEYS)?), (CHECKPOINT, checkpoint)];
     for (name, bytes) in last.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
         pen.replace(name, &bytes)?;
     }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use duban_merkle::Verifier;
 
 use super::files::Pen;
-use super::{CHECKPOINT, HANDOVERS, KEYS, StoreError};
+use super::{CHECKPOINT, HANDOVERS, KEYS, SHOWN_HANDOVERS, StoreError};
+use crate::handover::Handover;
 
 /// Of the one who writes a tree, with what it publishes. Cheap to clone; the tree has its writer until all are dropped.
 #[derive(Clone)]
@@ -31,6 +32,13 @@ impl Press {
     /// Keeps a checkpoint at which keys handed over.
     pub(crate) fn hand_over(&self, size: u64, note: &str) -> Result<(), StoreError> {
         self.pen().replace(&format!("{HANDOVERS}/{size}"), note.as_bytes())
+    }
+
+    /// Shows the handovers.
+    pub(crate) fn show_handovers(&self, handovers: &[Handover]) -> Result<(), StoreError> {
+        // Numbers, and texts that are texts already.
+        let json = serde_json::to_vec(handovers).unwrap_or_else(|error| unreachable!("{error}"));
+        self.pen().replace(SHOWN_HANDOVERS, &json)
     }
 
     pub(super) fn pen(&self) -> MutexGuard<'_, Box<dyn Pen>> {

@@ -21,6 +21,7 @@ on_both! {
     a_storage_of_another_tree_is_refused
     damage_at_the_edge_is_named
     a_changed_leaf_in_the_middle_has_no_proof
+    a_partial_tile_that_was_superseded_is_not_shown
     a_partial_tile_is_cut_from_what_is_there
     proofs_at_every_size_verify
     any_rounds_give_the_same_tree
@@ -151,6 +152,22 @@ fn a_changed_leaf_in_the_middle_has_no_proof(kind: Kind) {
     let store = home.store();
     assert!(matches!(store.inclusion(17, &head(600)), Err(StoreError::Damaged { .. })));
     assert!(store.inclusion(18, &head(600)).is_ok());
+}
+
+fn a_partial_tile_that_was_superseded_is_not_shown(kind: Kind) {
+    let home = kind.home();
+    let mut writer = home.writer();
+    for size in [17, 40] {
+        grow(&mut writer, size);
+    }
+    for row in [Row::Hashes(0), Row::Entries] {
+        let tile = Tile::new(row, 0, 17).unwrap();
+        let right = writer.store().file(&tile.to_string()).unwrap().unwrap();
+        home.tamper(&tile.to_string(), Some(&vec![7; right.len()]));
+        for size in [17, 40] {
+            assert_eq!(writer.store().bytes(tile, size).unwrap().as_ref(), Some(&right), "{tile} of {size}");
+        }
+    }
 }
 
 fn a_partial_tile_is_cut_from_what_is_there(kind: Kind) {

@@ -6,6 +6,8 @@ use duban_merkle::{Algorithm, Hash, Note, Policy, Quorum, TreeHead, Verified, Ve
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::keys::Trusted;
+
 /// A checkpoint as it is presented: nothing about it is believed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presented {
@@ -33,6 +35,18 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// The keys of the tree of this origin.
+    pub fn of(&self, origin: &str) -> Vec<Verifier> {
+        self.keys.iter().filter(|key| key.name().as_str() == origin).cloned().collect()
+    }
+
+    /// Puts those that are trusted after the handovers in the place of the keys of the tree of this origin.
+    pub fn go_on(&mut self, origin: &str, after: &Trusted) {
+        self.keys.retain(|key| key.name().as_str() != origin);
+        self.keys.extend(after.keys());
+        self.ended = after.ended();
+    }
+
     /// The checkpoint, verified; else why it is not to be believed.
     pub(crate) fn open(&self, presented: &Presented) -> Result<Verified, String> {
         let said = |error: &dyn std::error::Error| error.to_string();
@@ -64,6 +78,8 @@ pub enum Outcome {
     },
     /// The log, or the epoch that it is of, ends before it.
     Beyond,
+    /// The export ends before it, and its tree is this one's beginning.
+    GoesOn,
     /// Events below it are missing or can't be read: the log has no root there.
     Unknown,
     /// It is not to be believed.
