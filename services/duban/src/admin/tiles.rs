@@ -50,7 +50,7 @@ pub(super) async fn get(State(office): State<Asked>, uri: Uri) -> Response {
     if path.rest == "handovers.json" {
         let kind = (header::CONTENT_TYPE, "application/json");
         let none = || Bytes::from_static(b"[]");
-        return match read(tree, |store| store.shown_handovers()).await {
+        return match read(tree, Store::shown_handovers).await {
             Ok(shown) => {
                 ([kind, (header::CACHE_CONTROL, FRESH)], shown.map_or_else(none, Bytes::from)).into_response()
             }
