@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use duban_merkle::{Algorithm, Checkpoint, Signer, Verifier};
+use duban_merkle::{Algorithm, Checkpoint, Cosigner, Policy, Signer, Verifier};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -146,6 +146,23 @@ async fn a_signature_that_is_not_its_own_is_not_taken() {
     let circle = Circle::new(1, vec![Endpoint { verifier: other, url: real.url.clone() }]).unwrap();
     let refused = log.cosigned(&circle, 3).await.unwrap_err();
     assert!(refused.0.contains("no cosignature"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_cosignature_of_another_checkpoint_is_not_taken() {
+    let (mut log, mut other) = (log(), log());
+    let witness = Cosigner::new("w".parse().unwrap(), &[7; 32]).unwrap();
+    grow(&mut other.writer, 5);
+    let (origin, head) = (other.store.id().origin.clone(), other.store.head(5).unwrap());
+    let note = Checkpoint::new(&origin, head).unwrap().sign(&[&other.signer]).unwrap();
+    let policy = Policy::new(&origin, vec![other.signer.verifier().clone()], Quorum::none()).unwrap();
+    let line = witness.cosign(&policy.verify(note).unwrap(), 1).unwrap();
+    let url = served(move |_| (200, "text/plain", format!("{line}\n"))).await;
+    let endpoint = Endpoint { verifier: witness.verifier().clone(), url: url.parse().unwrap() };
+    let circle = Circle::new(1, vec![endpoint]).unwrap();
+    let refused = log.cosigned(&circle, 3).await.unwrap_err();
+    assert!(refused.0.contains("no cosignature"), "{refused}");
+    assert_eq!(log.cosigned(&circle, 5).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
