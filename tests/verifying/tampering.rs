@@ -1,9 +1,12 @@
 //! What lies in the tables, the tree or the export was changed: the first position that is wrong is named, and what
 //! is wrong with it.
 
+use duban_proto::audit::v1::ProveHistoryRequest;
 use serde_json::{Value, json};
+use tonic::Code;
 
 use super::scene::{Case, EARLIER, LAST, intruder};
+use crate::support::{Office, reason_of};
 
 /// A fault of the event at a position, and the fields that differ.
 #[track_caller]
@@ -90,6 +93,11 @@ async fn the_tail_is_cut() {
         let both = |end: &&Value| end["claimed"] == claimed && end["found"] == 240;
         assert!(ends.iter().any(|end| both(&end)), "{claimed}: {ends:?}");
     }
+    // It is not hidden by taking the checkpoint away either.
+    std::fs::remove_file(case.tree().join("checkpoint")).expect("it is gone");
+    let ends = case.verify(&["--no-views"]).of("end");
+    let told = |end: &&Value| end["claim"] == "the tree" && end["claimed"] == LAST && end["found"] == 240;
+    assert!(ends.iter().any(|end| told(&end)), "{ends:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -323,4 +331,24 @@ async fn a_seal_elsewhere_than_at_the_end() {
     let told = report["uncovered"].as_array().expect("a list").iter();
     let told: Vec<_> = told.filter(|one| one["uncovered"] == "sealed").collect();
     assert_eq!((told.len(), &told[0]["at"]), (1, &LAST.into()));
+}
+
+/// Nor does the server that runs on it, though what it sees first is its newest event alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_event_is_not_handed_out_as_proven() {
+    let case = Case::new().await;
+    let proposed = EARLIER + 1;
+    case.tamper(&format!("UPDATE events SET actor = 'somebody' WHERE position = {proposed}")).await;
+    let office = Office::open_at(case.place(), "2026-03-04").await;
+    for (task, proven) in [("tasks/y", true), ("tasks/x", false)] {
+        let request = ProveHistoryRequest { name: task.to_owned(), ..Default::default() };
+        let mut parts = office.auditor().proofs().prove_history(request).await.expect("begun").into_inner();
+        match parts.message().await {
+            Ok(part) => assert!(proven && part.expect("a part").events.len() == 1, "{task}"),
+            Err(status) => {
+                let refused = (Code::DataLoss, "TREE_DAMAGED".to_owned());
+                assert_eq!((proven, reason_of(&status)), (false, refused), "{task}");
+            }
+        }
+    }
 }
