@@ -6,11 +6,11 @@ use duban_merkle::{Algorithm, Commitment, Leaf};
 use crate::event::StoredEvent;
 
 impl StoredEvent {
-    /// Its leaf in a tree of `algorithm`. It borrows nothing: the body and the command are committed to, not in it.
-    pub fn leaf(&self, algorithm: Algorithm) -> Leaf {
+    /// Its leaf in a tree of `algorithm`: the body and the command are committed to, not in it.
+    pub fn leaf(&self, algorithm: Algorithm) -> Leaf<&str> {
         Leaf {
-            actor: self.actor.clone(),
-            agency: self.agency.clone(),
+            actor: &self.actor,
+            agency: self.agency.as_deref(),
             body: Commitment::new(algorithm, &self.nonce, &self.body),
             causation: self.causation,
             command: self.fingerprint.map(|command| Commitment::new(algorithm, &self.nonce, &command)),
@@ -21,10 +21,10 @@ impl StoredEvent {
             position: self.position,
             recorded_at: self.recorded_at.as_microsecond(),
             request_id: self.request_id,
-            role: self.role.clone(),
-            tags: self.tags.iter().map(|filed| (filed.tag.as_str().to_owned(), filed.previous)).collect(),
-            trace_id: self.trace_id.clone(),
-            event_type: self.event_type.clone(),
+            role: &self.role,
+            tags: self.tags.iter().map(|filed| (filed.tag.as_str(), filed.previous)).collect(),
+            trace_id: self.trace_id.as_deref(),
+            event_type: &self.event_type,
         }
     }
 

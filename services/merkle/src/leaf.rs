@@ -32,14 +32,15 @@ pub enum Version {
     V1,
 }
 
-/// The envelope of one event. The fields stand in the order of their stored names, as RFC 8785 §3.2.3 sorts.
+/// The envelope of one event. The fields stand in the order of their stored names, as RFC 8785 §3.2.3 sorts. What is
+/// only written needs no texts of its own: then `S` is `&str`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Leaf {
+pub struct Leaf<S = String> {
     /// Who acted: a pseudonymous principal id.
-    pub actor: String,
+    pub actor: S,
     /// The actor's agency, as a resource name.
-    pub agency: Option<String>,
+    pub agency: Option<S>,
     /// H(nonce ‖ body).
     pub body: Commitment,
     /// The position of the event that caused it, where one did.
@@ -61,15 +62,15 @@ pub struct Leaf {
     /// The request that caused it.
     pub request_id: Uuid,
     /// The role in which the actor acted.
-    pub role: String,
+    pub role: S,
     /// What it is filed under, each tag with the last position under it before this one (0 if there is none):
     /// sorted by bytes, each once.
-    pub tags: Vec<(String, u64)>,
+    pub tags: Vec<(S, u64)>,
     /// The W3C trace id, 32 lower-case hexadecimal digits.
-    pub trace_id: Option<String>,
+    pub trace_id: Option<S>,
     /// The type name and version, such as `task.assigned.v1`.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: S,
 }
 
 /// Why this is no leaf.
@@ -94,7 +95,7 @@ pub enum LeafError {
     },
 }
 
-impl Leaf {
+impl<S: AsRef<str> + Serialize> Leaf<S> {
     /// Its one encoding. Refused if a field is outside of its bounds or the whole is longer than [`LEAF_MAX`].
     pub fn encode(&self) -> Result<Vec<u8>, LeafError> {
         self.check()?;
@@ -104,7 +105,9 @@ impl Leaf {
         serde_json::to_writer(&mut bytes, self)?;
         if bytes.len() > LEAF_MAX { Err(LeafError::TooLong(bytes.len())) } else { Ok(bytes) }
     }
+}
 
+impl Leaf {
     /// Reads a leaf, in its one encoding only: what is read is written again and must be the same bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, LeafError> {
         if bytes.len() > LEAF_MAX {

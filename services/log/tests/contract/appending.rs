@@ -118,7 +118,7 @@ pub(crate) async fn the_envelope_is_kept_whole(f: &Fixture) {
     let (new, command) = (one.events[0].clone(), one.fingerprint);
     f.log.append(one).await.unwrap();
     let stored = f.log.event(1).await.unwrap().unwrap();
-    let leaf = stored.leaf(Algorithm::Sha256);
+    let told = stored.leaf(Algorithm::Sha256).command;
     assert_eq!((stored.id, stored.nonce, stored.effective_on), (new.id, new.nonce, new.effective_on));
     assert_eq!(
         (stored.event_type, stored.actor, stored.role),
@@ -129,7 +129,7 @@ pub(crate) async fn the_envelope_is_kept_whole(f: &Fixture) {
     assert_eq!(stored.trace_id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
     assert_eq!(stored.fingerprint, Some(command));
     let committed = Commitment::new(Algorithm::Sha256, &new.nonce, &command);
-    assert_eq!(leaf.command, Some(committed), "a receipt can't be altered unseen");
+    assert_eq!(told, Some(committed), "a receipt can't be altered unseen");
     assert_eq!(stored.tags.iter().map(|filed| filed.tag.clone()).collect::<Vec<_>>(), new.tags);
 }
 

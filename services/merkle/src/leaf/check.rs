@@ -2,11 +2,11 @@
 
 use super::{INTEGER_MAX, Leaf, LeafError, TAG_MAX, TAGS_MAX};
 
-impl Leaf {
+impl<S: AsRef<str>> Leaf<S> {
     pub(super) fn check(&self) -> Result<(), LeafError> {
         let causation = self.causation.is_none_or(|position| (1..=INTEGER_MAX).contains(&position));
         let command = self.command.is_none_or(|command| command.algorithm() == self.body.algorithm());
-        let trace = self.trace_id.as_deref().is_none_or(is_trace_id);
+        let trace = self.trace_id.as_ref().is_none_or(|text| is_trace_id(text.as_ref()));
         must(causation, "causation", "a position from 1 to 2^53 - 1")?;
         must(command, "command", "committed to with the algorithm of the body")?;
         must((1..=INTEGER_MAX).contains(&self.position), "position", "from 1 to 2^53 - 1")?;
@@ -17,8 +17,16 @@ impl Leaf {
 
     fn check_tags(&self) -> Result<(), LeafError> {
         must(self.tags.len() <= TAGS_MAX, "tags", "at most 16")?;
-        must(self.tags.iter().all(|(tag, _)| tag.len() <= TAG_MAX), "tags", "of at most 128 bytes each")?;
-        must(self.tags.windows(2).all(|pair| pair[0].0 < pair[1].0), "tags", "sorted by bytes, each once")?;
+        must(
+            self.tags.iter().all(|(tag, _)| tag.as_ref().len() <= TAG_MAX),
+            "tags",
+            "of at most 128 bytes each",
+        )?;
+        must(
+            self.tags.windows(2).all(|pair| pair[0].0.as_ref() < pair[1].0.as_ref()),
+            "tags",
+            "sorted by bytes, each once",
+        )?;
         let before = self.tags.iter().all(|(_, previous)| *previous < self.position);
         must(before, "tags", "each with a position before the event's own")
     }

@@ -5,7 +5,7 @@ use duban_merkle::Leaf;
 use super::finding::Fault;
 
 /// In what a leaf of the log differs from what the tree has in its place.
-pub(super) fn differing(log: &Leaf, tree: &[u8]) -> Fault {
+pub(super) fn differing(log: &Leaf<&str>, tree: &[u8]) -> Fault {
     let Ok(tree) = Leaf::decode(tree) else { return Fault::NoLeaf };
     // Taken apart, so that a new field doesn't compile until it is compared.
     let Leaf {
@@ -28,7 +28,7 @@ pub(super) fn differing(log: &Leaf, tree: &[u8]) -> Fault {
     } = &tree;
     let fields = [
         ("actor", *actor == log.actor),
-        ("agency", *agency == log.agency),
+        ("agency", agency.as_deref() == log.agency),
         ("body", *body == log.body),
         ("causation", *causation == log.causation),
         ("command", *command == log.command),
@@ -40,8 +40,8 @@ pub(super) fn differing(log: &Leaf, tree: &[u8]) -> Fault {
         ("recorded_at", *recorded_at == log.recorded_at),
         ("request_id", *request_id == log.request_id),
         ("role", *role == log.role),
-        ("tags", *tags == log.tags),
-        ("trace_id", *trace_id == log.trace_id),
+        ("tags", tags.iter().map(|(tag, at)| (tag.as_str(), *at)).eq(log.tags.iter().copied())),
+        ("trace_id", trace_id.as_deref() == log.trace_id),
         ("type", *event_type == log.event_type),
     ];
     Fault::Changed { fields: fields.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect() }
