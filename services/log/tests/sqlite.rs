@@ -5,10 +5,13 @@
 mod contract;
 mod support;
 
-use duban_log::{AppendError, Appended, Log, LogOptions, OpenError, ReadError};
+use duban_log::archive::{Cursor, Filings, ReceiptCursor};
+use duban_log::{
+    AppendError, Appended, Archive, Held, Log, LogOptions, OpenError, ReadError, StoredEvent, Unreadable,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
-use support::{Fixture, append, check, everything, raw};
+use support::{Fixture, append, check, everything, raw, request};
 
 contract!(Fixture::sqlite);
 
@@ -254,4 +257,105 @@ async fn a_batch_knows_what_it_has_already_taken() {
     assert_eq!(again.unwrap(), Appended::Before(receipt));
     assert!(matches!(rival, Err(AppendError::Conflict)));
     check(&everything(&f.log).await);
+}
+
+/// All events as evidence.
+async fn found(f: &Fixture) -> Vec<Result<StoredEvent, Unreadable>> {
+    let archive = Archive::open(&Held::Log(f.location.clone())).await.unwrap();
+    let (mut cursor, mut found) = (Cursor::default(), Vec::new());
+    while let Some(stretch) = archive.events(&mut cursor).await.unwrap() {
+        found.extend(stretch.events);
+    }
+    archive.close().await;
+    found
+}
+
+/// A log of events with and without all that may be absent, and with bodies of any bytes.
+async fn varied() -> Fixture {
+    let f = Fixture::new().await;
+    f.log.append(append(1, &[&["a", "b"], &["b"]])).await.unwrap();
+    let mut full = append(2, &[&["a"]]);
+    full.origin.caller.agency = "agencies/finance".parse().ok();
+    full.origin.causation = Some(1);
+    full.origin.trace_id = Some("0af7651916cd43dd8448eb211c80319c".into());
+    full.events.extend([
+        raw("test.happened.v1", &["督 7;"], &[0, 0xff, b';', b' ']),
+        raw("test.happened.v1", &["a"], &[]),
+    ]);
+    f.log.append(full).await.unwrap();
+    f
+}
+
+#[tokio::test]
+async fn evidence_is_what_is_stored() {
+    let f = varied().await;
+    let stored: Vec<_> = everything(&f.log).await.into_iter().map(Ok).collect();
+    assert_eq!((found(&f).await, stored.len()), (stored, 5));
+}
+
+#[tokio::test]
+async fn of_a_damaged_row_its_place_is_told_and_the_others_are_read() {
+    for damage in [
+        "UPDATE events SET id = x'00' WHERE position = 3",
+        "UPDATE events SET request_id = substr(request_id, 2), correlation = CAST(x'00' || correlation AS BLOB) WHERE position = 3",
+        "UPDATE events SET tags = '[' WHERE position = 3",
+        "UPDATE events SET effective_on = '2026-02-30' WHERE position = 3",
+        "UPDATE events SET actor = CAST(x'ff' AS TEXT) WHERE position = 3",
+        // The file itself is written to: its tables take no value of another type.
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = 'events';
+         PRAGMA writable_schema = RESET; UPDATE events SET actor = CAST(actor AS BLOB) WHERE position = 3",
+    ] {
+        let f = varied().await;
+        let mut stored: Vec<_> = everything(&f.log).await.into_iter().map(Ok).collect();
+        f.log.close().await;
+        tamper(&f, "DROP TRIGGER events_no_update").await;
+        tamper(&f, damage).await;
+        let mut found = found(&f).await;
+        let told = found.remove(2).expect_err(damage);
+        drop(stored.remove(2));
+        assert_eq!((found, told.position), (stored, Some(3)), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn receipts_as_evidence_are_what_is_stored() {
+    let f = varied().await;
+    let archive = Archive::open(&Held::Log(f.location.clone())).await.unwrap();
+    let receipts = archive.receipts(&mut ReceiptCursor::default()).await.unwrap().unwrap();
+    let ends: Vec<_> = receipts.iter().map(|found| found.as_ref().unwrap().stored.receipt.last).collect();
+    assert_eq!(ends, [2, 5]);
+    for (request_id, receipt) in [1, 2].map(request).into_iter().zip(receipts) {
+        let receipt = receipt.unwrap();
+        let stored = f.log.receipt(&receipt.principal, request_id).await.unwrap();
+        assert_eq!((receipt.request_id, Some(receipt.stored)), (request_id, stored));
+    }
+    archive.close().await;
+}
+
+#[tokio::test]
+async fn the_index_of_tags_is_compared_with_what_was_filed() {
+    let filed = [("a", 1), ("b", 1), ("b", 2), ("a", 3), ("督 7;", 4), ("a", 5)];
+    for (damage, first) in [
+        ("SELECT 1", None),
+        ("DELETE FROM event_tags WHERE tag = 'a' AND position = 3", Some(3)),
+        ("INSERT INTO event_tags VALUES ('a', 2)", Some(2)),
+        ("INSERT INTO event_tags VALUES ('', 4)", Some(4)),
+        ("INSERT INTO event_tags VALUES ('a', 9)", Some(9)),
+        ("INSERT INTO event_tags VALUES ('a', 0)", Some(0)),
+        ("UPDATE event_tags SET position = 4 WHERE tag = 'b' AND position = 2", Some(2)),
+    ] {
+        let f = varied().await;
+        f.log.close().await;
+        tamper(&f, "DROP TRIGGER event_tags_no_update; DROP TRIGGER event_tags_no_delete").await;
+        tamper(&f, damage).await;
+        let archive = Archive::open(&Held::Log(f.location.clone())).await.unwrap();
+        let mut filings = Filings::new(&[7; 32]);
+        for (tag, position) in filed {
+            filings.add(filings.hash(tag), position);
+        }
+        assert_eq!(archive.misfiled(&filings).await.unwrap(), first, "{damage}");
+        // That one way through the index is enough must itself be seen to fail.
+        assert_eq!(archive.misfiled(&filings.anew()).await.unwrap(), first, "{damage}");
+        archive.close().await;
+    }
 }

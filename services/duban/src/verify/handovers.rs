@@ -35,8 +35,8 @@ async fn ring(held: &Held, origin: &str) -> Result<Ring, Failure> {
     let archive = Archive::open(held).await?;
     let (mut cursor, mut changes) = (Cursor::default(), Vec::new());
     while let Some(stretch) = archive.events(&mut cursor).await? {
-        let events = stretch.events.iter().flatten();
-        changes.extend(events.filter_map(|event| Change::of(origin, event).ok().flatten()));
+        let events = stretch.events.flatten();
+        changes.extend(events.filter_map(|event| Change::of(origin, &event).ok().flatten()));
     }
     archive.close().await;
     Ok(Ring::of(changes))

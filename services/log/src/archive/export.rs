@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::append::LogIdentity;
 use crate::archive::{Stretch, Unreadable};
 use crate::event::StoredEvent;
-use crate::moving::{Evidence, FoundLines, Kind, Lines, Manifest, MoveError, Segment, StoredRequest};
+use crate::moving::{Evidence, FoundLines, Kind, Line, Manifest, MoveError, Segment, StoredRequest};
 
 /// An export, and what is wrong with it as a set of files.
 pub(super) struct Export {
@@ -30,7 +30,7 @@ impl Export {
         let first = segment.first(Kind::Events);
         let FoundLines { lines, fault } = self.read::<StoredEvent>(segment).await?;
         let mut expected = first;
-        let events = lines.into_iter().map(|line| {
+        let events = lines.map(move |line| {
             let found = line.map_err(|what| Unreadable { position: expected, what });
             // Of a line that can't be read the one before it tells the position.
             expected = match &found {
@@ -39,8 +39,10 @@ impl Export {
             };
             found
         });
-        let events = events.collect();
-        Ok(Some(Stretch { events, file: fault.map(|what| Unreadable { position: first, what }) }))
+        Ok(Some(Stretch {
+            events: Box::new(events),
+            file: fault.map(|what| Unreadable { position: first, what }),
+        }))
     }
 
     pub(super) async fn receipts(
@@ -50,7 +52,7 @@ impl Export {
         let Some(segment) = self.next(Kind::Receipts, files) else { return Ok(None) };
         let FoundLines { lines, fault } = self.read::<StoredRequest>(segment).await?;
         let of = |what: String| Unreadable { position: None, what };
-        let receipts = lines.into_iter().map(|line| line.map_err(of)).chain(fault.map(|what| Err(of(what))));
+        let receipts = lines.map(|line| line.map_err(of)).chain(fault.map(|what| Err(of(what))));
         Ok(Some(receipts.collect()))
     }
 
@@ -61,9 +63,9 @@ impl Export {
         Some(segment)
     }
 
-    async fn read<L: Lines>(&self, segment: Segment) -> Result<FoundLines<L>, MoveError> {
+    async fn read<L: Line>(&self, segment: Segment) -> Result<FoundLines<L>, MoveError> {
         let evidence = self.evidence.clone();
-        let read = tokio::task::spawn_blocking(move || evidence.read::<L>(&segment)).await;
+        let read = tokio::task::spawn_blocking(move || evidence.read(&segment)).await;
         read.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
     }
 }

@@ -5,6 +5,7 @@
 //! there. A folder or a database may be in use; what is read ends at the head that was found first.
 
 mod export;
+mod filings;
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +20,10 @@ use crate::views::{Entry, claims_of};
 use crate::{postgres, sqlite};
 
 use export::Export;
+pub use filings::{Filings, TagHash};
 
 /// Events or receipts that are read at once from a database.
-const PAGE: usize = 4000;
+const PAGE: usize = 1000;
 
 /// Where the evidence lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +53,16 @@ pub struct Unreadable {
 }
 
 /// A stretch of the log.
-#[derive(Debug, Default)]
 pub struct Stretch {
-    /// The events that are there, in the order in which they lie there.
-    pub events: Vec<Result<StoredEvent, Unreadable>>,
+    /// The events that are there, in the order in which they lie there. Each is made of what was read only when it is
+    /// taken: who hashes one after the other doesn't hold them all.
+    pub events: Found,
     /// What is wrong with the file that they were read from, as a file.
     pub file: Option<Unreadable>,
 }
+
+/// Events, as far as each can be read.
+pub type Found = Box<dyn Iterator<Item = Result<StoredEvent, Unreadable>> + Send>;
 
 /// A log, read-only.
 pub struct Archive {
@@ -164,25 +169,22 @@ impl Archive {
 
     /// The next events; `None` after the last.
     pub async fn events(&self, cursor: &mut Cursor) -> Result<Option<Stretch>, MoveError> {
-        let events = match &self.kind {
+        let found = match &self.kind {
             Kind::Export(export) => return export.events(&mut cursor.files).await,
             Kind::Folder(source) => source.found(cursor.after, PAGE).await?,
             Kind::Postgres(source) => source.found(cursor.after, PAGE).await?,
         };
-        let position = |found: &Result<StoredEvent, Unreadable>| match found {
-            Ok(event) => Some(event.position),
-            Err(unreadable) => unreadable.position,
-        };
-        let Some(last) = events.last() else { return Ok(None) };
-        cursor.after = position(last).unwrap_or(cursor.after + 1);
+        let Some(FoundEvents { events, last }) = found else { return Ok(None) };
+        cursor.after = last;
         Ok(Some(Stretch { events, file: None }))
     }
 
     /// The first position at which a database's index of tags, by which servers find a subject's events, is not what
-    /// the events say; an export has no such index.
-    pub async fn misfiled(&self) -> Result<Option<Position>, MoveError> {
+    /// the events say; an export has no such index. `said` is what the events up to the head say.
+    pub async fn misfiled(&self, said: &Filings) -> Result<Option<Position>, MoveError> {
         match &self.kind {
             Kind::Export(_) => Ok(None),
+            Kind::Folder(source) if source.is_filed(said).await? => Ok(None),
             Kind::Folder(source) => source.misfiled().await,
             Kind::Postgres(source) => source.misfiled().await,
         }
@@ -238,6 +240,13 @@ impl Archive {
             Kind::Postgres(source) => source.close().await,
         }
     }
+}
+
+/// A page of events of a database.
+pub(crate) struct FoundEvents {
+    pub(crate) events: Found,
+    /// The last position in it.
+    pub(crate) last: Position,
 }
 
 /// A page of receipts of a database.

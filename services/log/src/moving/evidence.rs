@@ -1,6 +1,7 @@
 //! The folder of an export as evidence: read as far as it can be, with a word for each thing that can't.
 
 use std::fs;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -19,14 +20,42 @@ pub(crate) struct Evidence {
 
 /// The lines of a file, each by itself, and what is wrong with the file as a whole.
 pub(crate) struct FoundLines<L> {
-    pub(crate) lines: Vec<Result<L, String>>,
+    pub(crate) lines: Lines<L>,
     pub(crate) fault: Option<String>,
 }
 
-/// A line of an export.
-pub(crate) trait Lines: Line + Send + 'static {}
+/// The lines of a file that was read, each made out only when it is taken. Empty ones are passed over.
+pub(crate) struct Lines<L> {
+    file: String,
+    bytes: Vec<u8>,
+    at: usize,
+    number: u64,
+    of: PhantomData<fn() -> L>,
+}
 
-impl<L: Line + Send + 'static> Lines for L {}
+impl<L> Lines<L> {
+    fn of(file: &str, bytes: Vec<u8>) -> Self {
+        Self { file: file.to_owned(), bytes, at: 0, number: 0, of: PhantomData }
+    }
+}
+
+impl<L: Line> Iterator for Lines<L> {
+    type Item = Result<L, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+            let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            (self.at, self.number) = (self.at + line.len() + 1, self.number + 1);
+            if line.is_empty() {
+                continue;
+            }
+            let of = |what: String| format!("{}, line {}: {what}", self.file, self.number);
+            let text = std::str::from_utf8(line).map_err(|error| of(error.to_string()));
+            return Some(text.and_then(|text| L::read(text).map_err(|error| of(error.to_string()))));
+        }
+    }
+}
 
 impl Evidence {
     /// Opens it, and tells what is wrong with the manifest. Without one that can be read it is no export.
@@ -57,24 +86,18 @@ impl Evidence {
     }
 
     /// What a file holds.
-    pub(crate) fn read<L: Lines>(&self, segment: &Segment) -> Result<FoundLines<L>, MoveError> {
+    pub(crate) fn read<L: Line>(&self, segment: &Segment) -> Result<FoundLines<L>, MoveError> {
         let path = self.path.join(&segment.name);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let fault = Some(format!("{}: the file is missing", segment.name));
-                return Ok(FoundLines { lines: Vec::new(), fault });
+                return Ok(FoundLines { lines: Lines::of(&segment.name, Vec::new()), fault });
             }
             Err(error) => return Err(folder::fault(&path)(error)),
         };
         let same = hex::encode(Sha256::digest(&bytes)) == segment.sha256;
         let fault = (!same).then(|| format!("{}: it is not what SHA256SUMS says", segment.name));
-        let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-        let lines = lines.filter(|(_, line)| !line.is_empty()).map(|(index, line)| {
-            let of = |what: String| format!("{}, line {}: {what}", segment.name, index + 1);
-            let text = std::str::from_utf8(line).map_err(|error| of(error.to_string()))?;
-            L::read(text).map_err(|error| of(error.to_string()))
-        });
-        Ok(FoundLines { lines: lines.collect(), fault })
+        Ok(FoundLines { lines: Lines::of(&segment.name, bytes), fault })
     }
 }

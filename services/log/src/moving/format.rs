@@ -6,7 +6,7 @@ use duban_domain::{Date, Position, Tag, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::StoredRequest;
+use super::{StoredRequest, digits};
 use crate::append::{Receipt, StoredReceipt};
 use crate::event::{Filed, StoredEvent};
 
@@ -62,7 +62,7 @@ pub struct Claim {
 
 /// 32 bytes in hexadecimal.
 #[derive(Serialize, Deserialize)]
-struct Hash(#[serde(with = "hex")] [u8; 32]);
+struct Hash(#[serde(with = "digits")] [u8; 32]);
 
 /// An event as a line.
 #[derive(Serialize, Deserialize)]
@@ -88,7 +88,7 @@ struct EventLine<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace_id: Option<Cow<'a, str>>,
     tags: Vec<(Cow<'a, str>, Position)>,
-    #[serde(with = "hex")]
+    #[serde(with = "digits")]
     nonce: [u8; 32],
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Hash>,
@@ -105,7 +105,7 @@ struct EventLine<'a> {
 struct ReceiptLine<'a> {
     request_id: Uuid,
     principal: Cow<'a, str>,
-    #[serde(with = "hex")]
+    #[serde(with = "digits")]
     fingerprint: [u8; 32],
     first: Position,
     last: Position,
@@ -113,7 +113,7 @@ struct ReceiptLine<'a> {
 }
 
 /// Something that stands in an export as a line.
-pub(crate) trait Line: Sized {
+pub(crate) trait Line: Sized + Send + 'static {
     /// Writes it, with its end.
     fn write(&self, to: &mut Vec<u8>);
     /// Reads it.

@@ -24,6 +24,7 @@
 //!   source's. No identity is written until all is there, so a half-loaded log can't be served.
 
 mod backup;
+mod digits;
 mod epoch;
 mod error;
 mod evidence;
@@ -41,9 +42,10 @@ pub use backup::{BackedUp, Restored, backup, restore, restored};
 pub use epoch::LastCheckpoint;
 pub(crate) use epoch::Opening;
 pub use error::MoveError;
-pub(crate) use evidence::{Evidence, FoundLines, Lines};
+pub(crate) use evidence::{Evidence, FoundLines};
 pub use export::{ExportOptions, export};
 pub(crate) use folder::{Kind, Segment};
+pub(crate) use format::Line;
 pub use format::{Claim, Epoch, FORMAT, Manifest};
 pub use load::{LoadOptions, Loaded, load};
 

@@ -7,19 +7,18 @@ use uuid::Uuid;
 
 use super::moving::Source;
 use super::reader::{again, columns, event_of, receipt_of};
-use crate::archive::{FoundReceipts, Unreadable};
+use crate::archive::{FoundEvents, FoundReceipts, Unreadable};
 use crate::error::ReadError;
-use crate::event::StoredEvent;
 use crate::moving::{MoveError, StoredRequest};
 use crate::sqlite::{signed, unsigned};
 
 impl Source {
-    /// The events after `after` that are there, at most `limit`.
+    /// The events after `after` that are there, at most `limit`; none after the last.
     pub(crate) async fn found(
         &self,
         after: Position,
         limit: usize,
-    ) -> Result<Vec<Result<StoredEvent, Unreadable>>, MoveError> {
+    ) -> Result<Option<FoundEvents>, MoveError> {
         let sql = concat!(
             "SELECT ",
             columns!(),
@@ -30,7 +29,15 @@ impl Source {
             let query = sqlx::query(sql).bind(signed(after)).bind(signed(self.head()));
             query.bind(limit).fetch_all(self.pool())
         };
-        again(ask).await?.iter().map(read).collect()
+        let rows = again(ask).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        let last = unsigned(last.try_get(0)?);
+        let unread = |row: PgRow| match event_of(&row) {
+            Ok(event) => Ok(event),
+            Err(ReadError::DataLoss { position, what }) => Err(Unreadable { position: Some(position), what }),
+            Err(error) => Err(Unreadable { position: None, what: error.to_string() }),
+        };
+        Ok(Some(FoundEvents { events: Box::new(rows.into_iter().map(unread)), last }))
     }
 
     /// The receipts after this key, in the order of keys, at most `limit`.
@@ -93,15 +100,6 @@ impl Source {
         let outside: Option<i64> = sqlx::query_scalar(OUTSIDE).fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(unfiled.into_iter().chain(stray).chain(outside).min().map(|position| unsigned(position.max(0))))
-    }
-}
-
-/// An event; what is wrong with its row is told, and a database that fails is an error.
-fn read(row: &PgRow) -> Result<Result<StoredEvent, Unreadable>, MoveError> {
-    match event_of(row) {
-        Ok(event) => Ok(Ok(event)),
-        Err(ReadError::DataLoss { position, what }) => Ok(Err(Unreadable { position: Some(position), what })),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -5,9 +5,11 @@
 //! by a head needs no transaction.
 
 mod found;
+mod index;
 mod insert;
 mod memory;
 pub(crate) mod moving;
+mod packed;
 mod plan;
 mod reader;
 mod schema;

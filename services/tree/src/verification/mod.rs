@@ -21,6 +21,7 @@ mod walk;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use duban_domain::Position;
 use duban_log::archive::{Cursor, ReceiptCursor, Stretch};
@@ -131,7 +132,7 @@ pub async fn verify(
     }
     let mut walk =
         walked(&archive, walk, |done| progress(Progress { phase: Phase::Events, done, of: head })).await?;
-    match archive.misfiled().await {
+    match archive.misfiled(walk.tags.filings()).await {
         Ok(Some(position)) => walk.findings.at(position, Fault::Index),
         Ok(None) => {}
         // Tags that can't even be read were found on the way, and are in the way here.
@@ -194,7 +195,7 @@ pub async fn verify(
         head,
         events: walk.events,
         root: root.map(|head| head.root),
-        tags: walk.tags(),
+        tags: walk.tags.len(),
         commands: walk.books.commands,
         receipts: walk.books.receipts,
         checkpoints,
@@ -219,13 +220,18 @@ async fn walked(
     mut progress: impl FnMut(Position),
 ) -> Result<Walk, VerifyError> {
     let (stretches, mut read) = mpsc::channel::<Stretch>(AHEAD);
-    let walking = tokio::task::spawn_blocking(move || {
-        while let Some(stretch) = read.blocking_recv() {
-            walk.take(&stretch);
+    let reached = Arc::new(AtomicU64::new(0));
+    let walking = tokio::task::spawn_blocking({
+        let reached = Arc::clone(&reached);
+        move || {
+            while let Some(stretch) = read.blocking_recv() {
+                walk.take(stretch);
+                reached.store(walk.events, Ordering::Relaxed);
+            }
+            walk
         }
-        walk
     });
-    let (mut cursor, mut done) = (Cursor::default(), 0);
+    let mut cursor = Cursor::default();
     let mut damage = None;
     loop {
         let stretch = match archive.events(&mut cursor).await {
@@ -237,15 +243,15 @@ async fn walked(
             }
             Err(error) => return Err(error.into()),
         };
-        done += stretch.events.len() as u64;
         if stretches.send(stretch).await.is_err() {
             break;
         }
-        progress(done);
+        progress(reached.load(Ordering::Relaxed));
     }
     drop(stretches);
     let walked = walking.await;
     let mut walk = walked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+    progress(walk.events);
     walk.findings.extend(damage.map(|what| Fault::Unreadable { what }));
     Ok(walk)
 }
@@ -306,9 +312,9 @@ async fn again(archive: &Archive, walk: &mut Walk, mut wrong: Wrong) -> Result<(
     let mut cursor = Cursor::default();
     let mut command: Option<Command> = None;
     while let Some(stretch) = archive.events(&mut cursor).await? {
-        for event in stretch.events.iter().flatten() {
-            if !command.as_mut().is_some_and(|command| command.goes_on(event)) {
-                wrong.commands(command.replace(Command::begun(event)));
+        for event in stretch.events.flatten() {
+            if !command.as_mut().is_some_and(|command| command.goes_on(&event)) {
+                wrong.commands(command.replace(Command::begun(&event)));
             }
         }
     }

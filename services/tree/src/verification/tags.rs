@@ -4,26 +4,30 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use duban_domain::Position;
-use sha2::{Digest as _, Sha256};
+use duban_log::archive::{Filings, TagHash};
 
-/// The last positions. A tag is kept as a hash under a key that nobody knew before, so nobody can have made two tags
-/// that are taken for one.
+/// The last positions, of tags by their hashes.
 pub(super) struct Tags {
-    keyed: Sha256,
+    filings: Filings,
     lasts: HashMap<[u8; 16], Position, BuildHasherDefault<Uniform>>,
 }
 
 impl Tags {
+    /// None yet, under a key drawn for this run.
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self { keyed: Sha256::new_with_prefix(key), lasts: HashMap::default() }
+        Self { filings: Filings::new(key), lasts: HashMap::default() }
     }
 
     /// Files an event under a tag; the last position before it, 0 if there is none.
     pub(super) fn file(&mut self, tag: &str, position: Position) -> Position {
-        let hash: [u8; 32] = self.keyed.clone().chain_update(tag).finalize().into();
-        let mut key = [0; 16];
-        key.copy_from_slice(&hash[..16]);
+        let hash @ TagHash(key) = self.filings.hash(tag);
+        self.filings.add(hash, position);
         self.lasts.insert(key, position).unwrap_or(0)
+    }
+
+    /// All that was filed.
+    pub(super) fn filings(&self) -> &Filings {
+        &self.filings
     }
 
     /// How many there are.

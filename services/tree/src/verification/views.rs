@@ -92,9 +92,9 @@ async fn feed(
             Err(error) if error.is_damage() => break,
             Err(error) => return Err(error.into()),
         };
-        let mut recorded = Vec::with_capacity(stretch.events.len());
+        let mut recorded = Vec::new();
         let mut whole = true;
-        for event in stretch.events.iter().flatten() {
+        for event in stretch.events.flatten() {
             if event.position != next {
                 whole = false;
                 break;

@@ -23,7 +23,7 @@ pub(super) struct Walk {
     /// The position that comes next.
     next: Position,
     recorded_at: Timestamp,
-    tags: Tags,
+    pub(super) tags: Tags,
     /// The tree of the log's own events; none behind a hole.
     log: Option<Frontier>,
     /// The tree of the folder's own leaves, from the first on that is not the log's.
@@ -87,23 +87,18 @@ impl Walk {
         walk
     }
 
-    /// How many tags there are.
-    pub(super) fn tags(&self) -> u64 {
-        self.tags.len()
-    }
-
     /// Takes the next stretch of the log.
-    pub(super) fn take(&mut self, stretch: &Stretch) {
-        if let Some(Unreadable { what, .. }) = &stretch.file {
-            self.findings.of(Fault::Unreadable { what: what.clone() });
+    pub(super) fn take(&mut self, stretch: Stretch) {
+        if let Some(Unreadable { what, .. }) = stretch.file {
+            self.findings.of(Fault::Unreadable { what });
         }
-        for found in &stretch.events {
+        for found in stretch.events {
             match found {
-                Ok(event) => self.event(event),
+                Ok(event) => self.event(&event),
                 Err(Unreadable { position, what }) => {
                     let position = position.unwrap_or(self.next).max(self.next);
                     self.missing(position - 1);
-                    self.findings.at(position, Fault::Unreadable { what: what.clone() });
+                    self.findings.at(position, Fault::Unreadable { what });
                     self.hole(position);
                 }
             }
@@ -241,7 +236,13 @@ impl Walk {
         }
     }
 
-    fn compare(&mut self, position: Position, leaf: Option<&Leaf>, bytes: Option<&[u8]>, hash: Option<Hash>) {
+    fn compare(
+        &mut self,
+        position: Position,
+        leaf: Option<&Leaf<&str>>,
+        bytes: Option<&[u8]>,
+        hash: Option<Hash>,
+    ) {
         let Some(entries) = &mut self.entries else { return };
         let entry = match entries.leaf(position - 1) {
             Ok(Some(entry)) => entry,
