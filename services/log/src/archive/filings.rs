@@ -33,12 +33,7 @@ impl Filings {
         };
         let mut block = [0; 64];
         block[..32].copy_from_slice(key);
-        Self {
-            keyed: Sha256::new_with_prefix(block),
-            scale: drawn("scale"),
-            at: drawn("place"),
-            product: 1,
-        }
+        Self { keyed: Sha256::new_with_prefix(block), scale: drawn("scale"), at: drawn("place"), product: 1 }
     }
 
     /// None yet, under the same key: what comes of the same entries is equal then.
