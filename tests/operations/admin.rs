@@ -18,7 +18,7 @@ use tokio::process::Command;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::support::{As, DUBAN, Engine, Office, Place, get, get_with, metrics, ready, stuck};
+use crate::support::{As, DUBAN, Engine, IN_PROGRESS, Office, Place, get, get_with, metrics, ready, stuck};
 
 /// Some port of loopback.
 const LOOPBACK: Option<SocketAddr> = Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
@@ -157,15 +157,14 @@ async fn while_it_drains_it_says_so_and_calls_have_their_time_but_no_more() {
     let settings = Settings { admin: LOOPBACK, drain_within, ..Settings::at(place.location()) };
     let running = start(settings).await.unwrap();
     let (address, admin) = (running.address, running.admin_address.unwrap());
-    let call = stuck(address).await;
+    let call = stuck(address, admin).await;
     ready(admin).await;
 
     let told = Instant::now();
     running.stop();
     let (status, said) = get(admin, "/readyz").await;
     assert_eq!((status, said.as_str()), (503, "draining\n"));
-    let get_head = r#"duban_calls_in_progress{service="duban.audit.v1.AuditService",method="GetHead"}"#;
-    assert_eq!(metrics(admin).await[get_head], 1.0, "it has its time");
+    assert_eq!(metrics(admin).await[IN_PROGRESS], 1.0, "it has its time");
     assert_eq!(get(admin, "/livez").await.0, 200, "to restart it now would help nobody");
     running.ended().await.unwrap();
     call.await.unwrap();

@@ -21,7 +21,7 @@ async fn a_second_signal_ends_it_at_once_and_it_says_what_it_waited_for() {
         command.args(["--drain-within", "3600"]);
     })
     .await;
-    let call = stuck(server.address).await;
+    let call = stuck(server.address, server.admin).await;
     server.signal("TERM").await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(!call.is_finished(), "it has its hour");
@@ -42,7 +42,7 @@ async fn told_to_stop_it_waits_for_calls_no_longer_than_it_was_told() {
         command.env("DUBAN_DRAIN_WITHIN", "1");
     })
     .await;
-    let call = stuck(server.address).await;
+    let call = stuck(server.address, server.admin).await;
     let told = Instant::now();
     server.signal("TERM").await;
     let (status, lines) = timeout(PATIENCE, server.ended()).await.expect("it ends");

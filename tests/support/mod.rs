@@ -33,7 +33,7 @@ pub use engine::{Engine, Place};
 pub use http::{get, get_with, metrics, ready};
 pub use process::Process;
 pub use raw::{Rpc, rpc, rpcs};
-pub use stuck::stuck;
+pub use stuck::{IN_PROGRESS, stuck};
 pub use verify::{events, reason_of};
 
 /// The binary under test.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream::{self, Pending};
@@ -12,10 +12,17 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::task::JoinHandle;
 
+use super::PATIENCE;
+use super::http::metrics;
+
 type Never = StreamBody<Pending<Result<Frame<Bytes>, Infallible>>>;
 
-/// Begins one; it is in progress when this returns. The task ends when the server ends the call.
-pub async fn stuck(address: SocketAddr) -> JoinHandle<()> {
+/// The calls of its kind that the server counts as in progress.
+pub const IN_PROGRESS: &str =
+    r#"duban_calls_in_progress{service="duban.audit.v1.AuditService",method="GetHead"}"#;
+
+/// Begins one; the server counts it as in progress when this returns. The task ends when the server ends the call.
+pub async fn stuck(address: SocketAddr, admin: SocketAddr) -> JoinHandle<()> {
     let client: Client<_, Never> = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let request = http::Request::post(format!("http://{address}/duban.audit.v1.AuditService/GetHead"))
         .header("content-type", "application/grpc")
@@ -27,7 +34,10 @@ pub async fn stuck(address: SocketAddr) -> JoinHandle<()> {
         // Cut, it is an error; what kind is the client's affair.
         client.request(request).await.ok();
     });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(!call.is_finished(), "it is in progress");
+    let until = Instant::now() + PATIENCE;
+    while metrics(admin).await.get(IN_PROGRESS) != Some(&1.0) {
+        assert!(!call.is_finished() && Instant::now() < until, "it is in progress");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     call
 }

@@ -19,6 +19,7 @@ const OTHERS: [&str; 10] = [
     "DUBAN_POSTGRES_PASSWORD",
     "DUBAN_OWNER_PASSWORD",
     "DUBAN_APP_PASSWORD",
+    "DUBAN_TREE_PASSWORD",
 ];
 
 /// What stands between backquotes in the text, and every line that is typed.

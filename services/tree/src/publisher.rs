@@ -132,3 +132,29 @@ impl From<SignerError> for Failed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use duban_merkle::{Algorithm, Checkpoint};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::testing::{grow, id};
+
+    #[test]
+    fn a_checkpoint_to_which_the_tiles_do_not_lead_is_not_taken_up() {
+        let folder = TempDir::new().unwrap();
+        let store = Arc::new(Store::of(folder.path(), id(Algorithm::Sha256)));
+        let mut writer = Writer::open(Arc::clone(&store)).unwrap();
+        grow(&mut writer, 3);
+        let is = store.head(3).unwrap();
+        let other = TreeHead { root: Algorithm::Sha256.leaf(b"other"), ..is };
+        let signer = duban_merkle::Signer::ed25519(store.id().origin.parse().unwrap(), &[7; 32]).unwrap();
+        for (head, taken) in [(is, true), (other, false)] {
+            let checkpoint = Checkpoint::new(&store.id().origin, head).unwrap();
+            writer.press().publish(&checkpoint.sign(&[&signer]).unwrap().to_string()).unwrap();
+            let stored = Published::stored(&store, Timestamp::UNIX_EPOCH);
+            assert_eq!(stored.is_ok_and(|stored| stored.is_some_and(|stored| stored.head == head)), taken);
+        }
+    }
+}

@@ -37,6 +37,7 @@ impl Filings {
     }
 
     /// None yet, under the same key: what comes of the same entries is equal then.
+    #[must_use]
     pub fn anew(&self) -> Self {
         Self { product: 1, ..self.clone() }
     }

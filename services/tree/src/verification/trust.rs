@@ -202,3 +202,47 @@ pub struct Life {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Position>,
 }
+
+#[cfg(test)]
+mod tests {
+    use duban_merkle::{Checkpoint, Signer};
+
+    use super::*;
+
+    const LOG: LogIdentity = LogIdentity { log: Uuid::from_u128(1), epoch: Uuid::from_u128(2) };
+
+    fn signer(log: Uuid) -> Signer {
+        let origin = format!("duban/logs/{log}/epochs/{}", LOG.epoch);
+        Signer::ed25519(origin.parse().unwrap(), &[7; 32]).unwrap()
+    }
+
+    /// A checkpoint of so many events, by the key of the log.
+    fn presented(signer: &Signer, size: u64) -> Presented {
+        let head = TreeHead { size, root: Algorithm::Sha256.leaf(b"one") };
+        let checkpoint = Checkpoint::new(signer.verifier().name().as_str(), head).unwrap();
+        let bytes = checkpoint.sign(&[signer]).unwrap().to_string().into_bytes();
+        Presented { name: "kept".to_owned(), bytes, kept: true }
+    }
+
+    fn trust(signer: &Signer) -> Trust {
+        Trust { keys: vec![signer.verifier().clone()], ..Trust::default() }
+    }
+
+    #[test]
+    fn what_another_log_has_signed_says_nothing_of_this_one() {
+        for (log, outcome) in [(LOG.log, Outcome::Unknown), (Uuid::from_u128(9), Outcome::Refused)] {
+            let signer = signer(log);
+            let mark = Mark::of(&presented(&signer, 5), &trust(&signer), LOG, Algorithm::Sha256);
+            assert_eq!(mark.checked.outcome, outcome);
+            assert_eq!(mark.refused.is_some(), outcome == Outcome::Refused, "{:?}", mark.refused);
+        }
+    }
+
+    #[test]
+    fn a_key_that_has_ended_counts_up_to_its_last_checkpoint() {
+        let signer = signer(LOG.log);
+        let trust = Trust { ended: vec![(signer.verifier().clone(), 5)], ..trust(&signer) };
+        assert!(trust.open(&presented(&signer, 5)).is_ok());
+        assert!(trust.open(&presented(&signer, 6)).is_err());
+    }
+}
