@@ -152,7 +152,8 @@ async fn it_is_built_by_one_of_several_and_verified_and_what_is_changed_there_is
     }
     let bundle = format!("name = 'tile/entries/000.p/{last}'");
     for (change, row, fault) in [
-        ("set_byte(bytes, 40, get_byte(bytes, 40) # 1)", bundle.as_str(), "entry"),
+        // The first letter of the actor, behind the length of the leaf and `{"actor":"`.
+        ("set_byte(bytes, 12, get_byte(bytes, 12) # 1)", bundle.as_str(), "entry"),
         ("set_byte(bytes, 3, get_byte(bytes, 3) # 1)", &bundle.replace("entries", "0"), "tile"),
         (
             "convert_to(replace(convert_from(bytes, 'UTF8'), '=', 'A'), 'UTF8')",
