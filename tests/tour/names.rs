@@ -8,7 +8,7 @@ use super::readme;
 use crate::support::{DUBAN, root};
 
 /// Options and settings that are not the binary's own.
-const OTHERS: [&str; 10] = [
+const OTHERS: &[&str] = &[
     "--release",
     "--workspace",
     "--path",
