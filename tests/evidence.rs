@@ -46,7 +46,11 @@ async fn asked(office: &Office, file: &Path, more: &[&str]) -> Output {
 }
 
 fn check(python: &str, folder: &Path, key: &str) -> Output {
-    Command::new(python).arg(folder.join("check.py")).arg(key).output().unwrap()
+    run(python, folder, "check.py", key)
+}
+
+fn run(python: &str, folder: &Path, script: &str, key: &str) -> Output {
+    Command::new(python).arg(folder.join(script)).arg(key).output().unwrap()
 }
 
 fn said(output: &Output) -> String {
@@ -213,13 +217,19 @@ async fn who_was_given_an_earlier_key_follows_the_handovers_in_the_evidence() {
     let folder = tempfile::tempdir().unwrap();
     let (outcome, unpacked) = evidence(&office, folder.path(), &["--key", &first.to_string()]).await;
     assert_eq!(outcome["key"], second.to_string(), "the key of now has signed it");
+    let follow = |given: &str| run(&python, &unpacked, "handovers.py", given);
     for given in [&first, &second] {
-        let checked = check(&python, &unpacked, &given.to_string());
-        assert!(checked.status.success(), "{}", said(&checked));
+        let followed = follow(&given.to_string());
+        assert_eq!(said(&followed).trim(), second.to_string(), "the key of now");
     }
+    let checked = check(&python, &unpacked, &second.to_string());
+    assert!(checked.status.success(), "{}", said(&checked));
+    let refused = check(&python, &unpacked, &first.to_string());
+    assert!(said(&refused).contains("handovers.py"), "{}", said(&refused));
     let stranger = duban_merkle::Signer::ed25519(first.name().clone(), &[7; 32]).unwrap();
-    let refused = check(&python, &unpacked, &stranger.verifier().to_string());
+    let refused = follow(&stranger.verifier().to_string());
     assert!(said(&refused).contains("handed over"), "{}", said(&refused));
+    assert!(!refused.status.success());
 
     // A handover that is left out, or whose body or root was changed, leads nowhere.
     let file = unpacked.join("handovers.json");
@@ -234,8 +244,8 @@ async fn who_was_given_an_earlier_key_follows_the_handovers_in_the_evidence() {
         assert_ne!(forged, shown, "{what}");
         fs::write(&file, forged).unwrap();
         sum_again(&unpacked);
-        let checked = check(&python, &unpacked, &first.to_string());
-        assert!(!checked.status.success(), "{what}: {}", said(&checked));
+        let followed = follow(&first.to_string());
+        assert!(!followed.status.success(), "{what}: {}", said(&followed));
     }
     office.verify().await;
 }

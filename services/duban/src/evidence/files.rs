@@ -19,6 +19,7 @@ use crate::failure::{Exit, Failure};
 
 const README: &str = include_str!("README.md");
 const CHECK: &str = include_str!("check.py");
+const HANDOVERS: &str = include_str!("handovers.py");
 /// What stands before the 32 bytes of an Ed25519 key in its PEM form (RFC 8410).
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
@@ -33,6 +34,7 @@ pub(super) fn of(case: &Case) -> Result<Files, Failure> {
     };
     put("README.md", readme(case).into_bytes());
     put("check.py", CHECK.as_bytes().to_vec());
+    put("handovers.py", HANDOVERS.as_bytes().to_vec());
     put("answer.json", pretty(&case.answer));
     put("task.json", pretty(&case.task));
     put("assignments.json", pretty(&Value::from(case.assignments.clone())));
