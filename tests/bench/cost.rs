@@ -18,8 +18,17 @@ pub fn cpu(process: u32) -> Result<Duration> {
 
 /// The resident memory of a process, in bytes.
 pub fn memory(process: u32) -> Result<u64> {
+    status(process, "VmRSS:")
+}
+
+/// The most resident memory that a process has had so far, in bytes.
+pub fn peak(process: u32) -> Result<u64> {
+    status(process, "VmHWM:")
+}
+
+fn status(process: u32, name: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     Ok(kib.unwrap_or(0) * 1024)
 }

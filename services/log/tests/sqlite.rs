@@ -349,7 +349,7 @@ async fn the_index_of_tags_is_compared_with_what_was_filed() {
         tamper(&f, "DROP TRIGGER event_tags_no_update; DROP TRIGGER event_tags_no_delete").await;
         tamper(&f, damage).await;
         let archive = Archive::open(&Held::Log(f.location.clone())).await.unwrap();
-        let mut filings = Filings::new(&[7; 32]);
+        let mut filings = Filings::new(&[7; 16]);
         for (tag, position) in filed {
             filings.add(filings.hash(tag), position);
         }

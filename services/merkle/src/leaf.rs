@@ -6,9 +6,12 @@
 //! proven in two ways. Its form is history: a change is a new [`Version`].
 
 mod check;
+mod write;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+#[cfg(test)]
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::commitment::Commitment;
@@ -25,7 +28,8 @@ pub const TAGS_MAX: usize = 16;
 pub const TAG_MAX: usize = 128;
 
 /// The form of a leaf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 pub enum Version {
     /// The first.
     #[serde(rename = "duban.leaf.v1")]
@@ -34,7 +38,8 @@ pub enum Version {
 
 /// The envelope of one event. The fields stand in the order of their stored names, as RFC 8785 §3.2.3 sorts. What is
 /// only written needs no texts of its own: then `S` is `&str`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Leaf<S = String> {
     /// Who acted: a pseudonymous principal id.
@@ -95,14 +100,12 @@ pub enum LeafError {
     },
 }
 
-impl<S: AsRef<str> + Serialize> Leaf<S> {
+impl<S: AsRef<str>> Leaf<S> {
     /// Its one encoding. Refused if a field is outside of its bounds or the whole is longer than [`LEAF_MAX`].
     pub fn encode(&self) -> Result<Vec<u8>, LeafError> {
         self.check()?;
-        // serde_json writes the fields in their order, without spaces, and escapes in strings exactly what
-        // RFC 8785 §3.2.2.2 escapes, in the same form.
         let mut bytes = Vec::with_capacity(USUAL);
-        serde_json::to_writer(&mut bytes, self)?;
+        self.write(&mut bytes);
         if bytes.len() > LEAF_MAX { Err(LeafError::TooLong(bytes.len())) } else { Ok(bytes) }
     }
 }

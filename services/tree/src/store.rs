@@ -224,7 +224,7 @@ impl Store {
         // The full one last: it may have come to be since the size was read.
         for there in [widest, tile.full()] {
             if let Some(bytes) = self.files.read(&there.to_string())? {
-                let cut = cut(&bytes, there, tile.width());
+                let cut = cut(bytes, there, tile.width());
                 return cut.map(Some).map_err(|what| self.damaged(there, &what));
             }
         }
@@ -298,7 +298,7 @@ impl Store {
     fn stored(&self, tile: Tile) -> Result<Vec<u8>, StoreError> {
         for there in [tile, tile.full()] {
             if let Some(bytes) = self.files.read(&there.to_string())? {
-                return cut(&bytes, there, tile.width()).map_err(|what| self.damaged(there, &what));
+                return cut(bytes, there, tile.width()).map_err(|what| self.damaged(there, &what));
             }
         }
         Err(self.damaged(tile, "it is missing"))
@@ -325,17 +325,17 @@ fn in_place(tile: Tile, size: u64) -> Option<Tile> {
 }
 
 /// The first `width` hashes or leaves of a tile that is `of` wide.
-fn cut(bytes: &[u8], of: Tile, width: u16) -> Result<Vec<u8>, String> {
+fn cut(bytes: Vec<u8>, of: Tile, width: u16) -> Result<Vec<u8>, String> {
     if of.width() == width {
-        return Ok(bytes.to_vec());
+        return Ok(bytes);
     }
     match of.row() {
         Row::Hashes(_) => {
-            let hashes = of.parse(bytes).ok_or("it is not as long as it should be")?;
+            let hashes = of.parse(&bytes).ok_or("it is not as long as it should be")?;
             Ok(hashes.iter().take(width.into()).flat_map(|hash| *hash.as_bytes()).collect())
         }
         Row::Entries => {
-            let leaves = bundle::decode(bytes, of.width()).map_err(|error| error.to_string())?;
+            let leaves = bundle::decode(&bytes, of.width()).map_err(|error| error.to_string())?;
             let leaves: Vec<&[u8]> = leaves.into_iter().take(width.into()).collect();
             bundle::encode(&leaves).map_err(|error| error.to_string())
         }

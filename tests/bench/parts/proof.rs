@@ -3,9 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use duban_log::Location;
 use duban_proto::audit::v1::ProveInclusionRequest;
 use duban_proto::audit::v1::proof_service_client::ProofServiceClient;
+use duban_tree::Grove;
 use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::Result;
 use crate::args::Args;
@@ -91,7 +95,7 @@ async fn appends(table: &mut Table, args: &Args, log: &Kept) -> Result<()> {
     Ok(())
 }
 
-/// Proofs of events anywhere in the log, and the whole log checked.
+/// Proofs of events anywhere in the log, in turns with a call that proves nothing.
 async fn proofs(table: &mut Table, args: &Args, log: &Kept) -> Result<()> {
     let events = log.province.events;
     let (folder, place) = (crate::place::scratch()?, log.place.copy().await?);
@@ -99,22 +103,54 @@ async fn proofs(table: &mut Table, args: &Args, log: &Kept) -> Result<()> {
     let server = Server::start_with(&place, &tree(folder.path())).await?;
     covered(&server, events).await?;
     let built = start.elapsed();
-    let mut client = ProofServiceClient::new(Who::auditor()?.on(&server.channel()?));
-    let mut samples = Samples::default();
+    server.caught_up().await?;
+    let channel = server.channel()?;
+    let mut client = ProofServiceClient::new(Who::auditor()?.on(&channel));
+    let mut health = HealthClient::new(channel);
+    let (mut samples, mut nothing) = (Samples::default(), Samples::default());
     let calls = (args.calls * args.rounds) as u64;
     for call in 0..calls {
-        // Far from each other, each place once: as an auditor would draw them.
-        let position = 1 + call.wrapping_mul(0x9E37_79B9_7F4A_7C15) % events;
+        let position = 1 + drawn(call, events);
         let asked = Instant::now();
         client.prove_inclusion(ProveInclusionRequest { position, ..Default::default() }).await?;
         samples.push(asked.elapsed());
+        let asked = Instant::now();
+        health.check(HealthCheckRequest::default()).await?;
+        nothing.push(asked.elapsed());
     }
     server.stop().await?;
+    let own = made(folder.path(), events, calls)?;
     let all = |what: &str| format!("{events} events: {what}");
     table.figure(&all("tree built from nothing, beside the views"), Figure::Time(built), Goal::None);
-    table.figure(&all("inclusion proof over gRPC, p50"), Figure::Time(samples.p50()), Goal::None);
+    for (part, share, goal) in [("p50", 0.5, Goal::None), ("p99", 0.99, Goal::AtMost(0.001))] {
+        let what = all(&format!("inclusion proof read and checked, {part}"));
+        table.figure(&what, Figure::Time(own.quantile(share)), goal);
+        let (proof, call) = (samples.quantile(share), nothing.quantile(share));
+        let what = all(&format!("inclusion proof over gRPC, {part}"));
+        table.ratio(&what, Figure::Time(proof), "a call that does nothing", Figure::Time(call), Goal::None);
+    }
     table.figure(&all("inclusion proof over gRPC, p99"), Figure::Time(samples.p99()), Goal::AtMost(0.001));
     Ok(())
+}
+
+/// Far from each other: as an auditor would draw them.
+fn drawn(call: u64, events: u64) -> u64 {
+    call.wrapping_mul(0x9E37_79B9_7F4A_7C15) % events
+}
+
+/// Proofs from the stored tree itself, without a server: read, and checked against the root.
+fn made(folder: &Path, events: u64, calls: u64) -> Result<Samples> {
+    let grove = Grove::at(&Location::Folder(folder.join("tree")))?;
+    let name = grove.names()?.pop().ok_or("there is no tree")?;
+    let store = grove.open(&name)?;
+    let head = store.head(store.size()?)?;
+    let mut samples = Samples::default();
+    for call in 0..calls {
+        let asked = Instant::now();
+        store.inclusion(drawn(call, events), &head)?;
+        samples.push(asked.elapsed());
+    }
+    Ok(samples)
 }
 
 /// The options that put the tree and its key into a folder.

@@ -1,15 +1,16 @@
 //! The folder of an export, read line by line whatever became of it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::append::LogIdentity;
 use crate::archive::{Stretch, Unreadable};
 use crate::event::StoredEvent;
-use crate::moving::{Evidence, FoundLines, Kind, Line, Manifest, MoveError, Segment, StoredRequest};
+use crate::moving::{Evidence, FoundLines, Kind, Line, Manifest, MoveError, Place, StoredRequest};
 
 /// An export, and what is wrong with it as a set of files.
 pub(super) struct Export {
-    evidence: Evidence,
+    evidence: Arc<Evidence>,
     pub(super) manifest: Manifest,
     pub(super) faults: Vec<Unreadable>,
 }
@@ -18,17 +19,19 @@ impl Export {
     pub(super) fn open(folder: &Path) -> Result<Self, MoveError> {
         let (evidence, manifest, faults) = Evidence::open(folder)?;
         let faults = faults.into_iter().map(|what| Unreadable { position: None, what }).collect();
-        Ok(Self { evidence, manifest, faults })
+        Ok(Self { evidence: Arc::new(evidence), manifest, faults })
     }
 
     pub(super) fn identity(&self) -> LogIdentity {
         LogIdentity { log: self.manifest.log, epoch: self.manifest.epoch }
     }
 
-    pub(super) async fn events(&self, files: &mut usize) -> Result<Option<Stretch>, MoveError> {
-        let Some(segment) = self.next(Kind::Events, files) else { return Ok(None) };
-        let first = segment.first(Kind::Events);
-        let FoundLines { lines, fault } = self.read::<StoredEvent>(segment).await?;
+    /// The next events of its files; `None` after the last.
+    pub(super) async fn events(&self, place: &mut Place) -> Result<Option<Stretch>, MoveError> {
+        let Some(FoundLines { lines, first, fault }) = self.read::<StoredEvent>(Kind::Events, place).await?
+        else {
+            return Ok(None);
+        };
         let mut expected = first;
         let events = lines.map(move |line| {
             let found = line.map_err(|what| Unreadable { position: expected, what });
@@ -39,33 +42,32 @@ impl Export {
             };
             found
         });
-        Ok(Some(Stretch {
-            events: Box::new(events),
-            file: fault.map(|what| Unreadable { position: first, what }),
+        let file = fault.map(|what| Unreadable { position: None, what });
+        Ok(Some(Stretch { events: Box::new(events), file }))
+    }
+
+    /// The next receipts of its files; `None` after the last.
+    pub(super) async fn receipts(
+        &self,
+        place: &mut Place,
+    ) -> Result<Option<Vec<Result<StoredRequest, Unreadable>>>, MoveError> {
+        let found = self.read::<StoredRequest>(Kind::Receipts, place).await?;
+        let of = |what: String| Unreadable { position: None, what };
+        Ok(found.map(|FoundLines { lines, fault, .. }| {
+            lines.map(|line| line.map_err(of)).chain(fault.map(|what| Err(of(what)))).collect()
         }))
     }
 
-    pub(super) async fn receipts(
-        &self,
-        files: &mut usize,
-    ) -> Result<Option<Vec<Result<StoredRequest, Unreadable>>>, MoveError> {
-        let Some(segment) = self.next(Kind::Receipts, files) else { return Ok(None) };
-        let FoundLines { lines, fault } = self.read::<StoredRequest>(segment).await?;
-        let of = |what: String| Unreadable { position: None, what };
-        let receipts = lines.map(|line| line.map_err(of)).chain(fault.map(|what| Err(of(what))));
-        Ok(Some(receipts.collect()))
-    }
-
-    /// The next file of a kind.
-    fn next(&self, kind: Kind, files: &mut usize) -> Option<Segment> {
-        let segment = self.evidence.of(kind).get(*files).cloned()?;
-        *files += 1;
-        Some(segment)
-    }
-
-    async fn read<L: Line>(&self, segment: Segment) -> Result<FoundLines<L>, MoveError> {
-        let evidence = self.evidence.clone();
-        let read = tokio::task::spawn_blocking(move || evidence.read(&segment)).await;
-        read.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+    /// Reads on, off the threads that answer calls.
+    async fn read<L: Line>(&self, kind: Kind, place: &mut Place) -> Result<Option<FoundLines<L>>, MoveError> {
+        let (evidence, mut at) = (Arc::clone(&self.evidence), std::mem::take(place));
+        let read = tokio::task::spawn_blocking(move || {
+            let found = evidence.read(kind, &mut at);
+            (found, at)
+        });
+        let (found, at) =
+            read.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        *place = at;
+        found
     }
 }

@@ -1,7 +1,9 @@
 //! What is filed under which tag, all of it as one number: equal for the same entries in whatever order they come.
 
+use std::hash::Hasher as _;
+
 use duban_domain::Position;
-use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 /// The prime 2^61 - 1, by which numbers are reduced.
 const PRIME: u64 = (1 << 61) - 1;
@@ -11,8 +13,7 @@ const PRIME: u64 = (1 << 61) - 1;
 /// for a chance of twice their count in 2^61.
 #[derive(Debug, Clone)]
 pub struct Filings {
-    /// Has taken one whole block, so that a common tag is one more.
-    keyed: Sha256,
+    keyed: SipHasher24,
     /// What a position counts.
     scale: u64,
     /// Where the polynomial is evaluated.
@@ -26,14 +27,11 @@ pub struct TagHash(pub [u8; 16]);
 
 impl Filings {
     /// None yet, under a key drawn for this run.
-    pub fn new(key: &[u8; 32]) -> Self {
-        let drawn = |what: &str| {
-            let hash: [u8; 32] = Sha256::new().chain_update(key).chain_update(what).finalize().into();
-            hash.first_chunk().map_or(0, |first| reduced(u64::from_le_bytes(*first).into()))
-        };
-        let mut block = [0; 64];
-        block[..32].copy_from_slice(key);
-        Self { keyed: Sha256::new_with_prefix(block), scale: drawn("scale"), at: drawn("place"), product: 1 }
+    pub fn new(key: &[u8; 16]) -> Self {
+        let keyed = SipHasher24::new_with_key(key);
+        // Longer than any tag, so that no tag's hash is one of them.
+        let drawn = |what: u8| reduced(u128::from_le_bytes(hashed(keyed, &[what; 256])) >> 6);
+        Self { keyed, scale: drawn(0), at: drawn(1), product: 1 }
     }
 
     /// None yet, under the same key: what comes of the same entries is equal then.
@@ -44,10 +42,7 @@ impl Filings {
 
     /// What stands for a tag.
     pub fn hash(&self, tag: &str) -> TagHash {
-        let hash: [u8; 32] = self.keyed.clone().chain_update(tag).finalize().into();
-        let mut short = [0; 16];
-        short.copy_from_slice(&hash[..16]);
-        TagHash(short)
+        TagHash(hashed(self.keyed, tag.as_bytes()))
     }
 
     /// Adds an entry.
@@ -65,6 +60,11 @@ impl PartialEq for Filings {
     }
 }
 
+fn hashed(mut keyed: SipHasher24, bytes: &[u8]) -> [u8; 16] {
+    keyed.write(bytes);
+    keyed.finish128().as_bytes()
+}
+
 /// Modulo [`PRIME`], of a number below 2^123.
 fn reduced(number: u128) -> u64 {
     let low = |number: u128| u64::try_from(number & u128::from(PRIME)).unwrap_or(0);
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn of(entries: &[(&str, Position)]) -> Filings {
-        let mut filings = Filings::new(&[7; 32]);
+        let mut filings = Filings::new(&[7; 16]);
         for (tag, position) in entries {
             filings.add(filings.hash(tag), *position);
         }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::append::LogIdentity;
 use crate::engine::Location;
 use crate::event::StoredEvent;
-use crate::moving::{Claim, MoveError, StoredRequest};
+use crate::moving::{Claim, MoveError, Place, StoredRequest};
 use crate::views::{Entry, claims_of};
 use crate::{postgres, sqlite};
 
@@ -78,19 +78,19 @@ enum Kind {
 }
 
 /// How far the events have been read.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub struct Cursor {
     /// In a database: the last position.
     after: Position,
-    /// In an export: how many files.
-    files: usize,
+    /// In an export: in which file.
+    place: Place,
 }
 
 /// How far the receipts have been read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct ReceiptCursor {
     after: Option<(Uuid, String)>,
-    files: usize,
+    place: Place,
     ended: bool,
 }
 
@@ -170,7 +170,7 @@ impl Archive {
     /// The next events; `None` after the last.
     pub async fn events(&self, cursor: &mut Cursor) -> Result<Option<Stretch>, MoveError> {
         let found = match &self.kind {
-            Kind::Export(export) => return export.events(&mut cursor.files).await,
+            Kind::Export(export) => return export.events(&mut cursor.place).await,
             Kind::Folder(source) => source.found(cursor.after, PAGE).await?,
             Kind::Postgres(source) => source.found(cursor.after, PAGE).await?,
         };
@@ -200,7 +200,7 @@ impl Archive {
         }
         let after = cursor.after.take();
         let page = match &self.kind {
-            Kind::Export(export) => return export.receipts(&mut cursor.files).await,
+            Kind::Export(export) => return export.receipts(&mut cursor.place).await,
             Kind::Folder(source) => source.found_receipts(after, PAGE).await?,
             Kind::Postgres(source) => source.found_receipts(after, PAGE).await?,
         };

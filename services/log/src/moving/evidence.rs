@@ -1,14 +1,19 @@
 //! The folder of an export as evidence: read as far as it can be, with a word for each thing that can't.
 
-use std::fs;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use memchr::{memchr, memchr_iter, memrchr};
 use sha2::{Digest as _, Sha256};
 
 use super::MoveError;
 use super::folder::{self, Folder, Kind, Segment};
 use super::format::{Line, Manifest};
+
+/// How much of a file is read at once, in bytes: what is held doesn't grow with the files.
+const BLOCK: usize = 1 << 20;
 
 /// The files of an export by what they hold, each kind in its order.
 #[derive(Debug, Clone)]
@@ -18,13 +23,37 @@ pub(crate) struct Evidence {
     receipts: Vec<Segment>,
 }
 
-/// The lines of a file, each by itself, and what is wrong with the file as a whole.
+/// How far the files of a kind have been read.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    /// How many files were begun.
+    files: usize,
+    reading: Option<Reading>,
+}
+
+/// A file that is being read.
+#[derive(Debug)]
+struct Reading {
+    file: File,
+    path: PathBuf,
+    segment: Segment,
+    sha256: Sha256,
+    /// How many lines there were.
+    number: u64,
+    /// What was read of the line that comes next.
+    begun: Vec<u8>,
+}
+
+/// Some lines of a file, each by itself.
 pub(crate) struct FoundLines<L> {
     pub(crate) lines: Lines<L>,
+    /// Of the first lines of a file, the position or number that its name tells.
+    pub(crate) first: Option<u64>,
+    /// Behind the last of the file: what is wrong with it as a whole.
     pub(crate) fault: Option<String>,
 }
 
-/// The lines of a file that was read, each made out only when it is taken. Empty ones are passed over.
+/// Lines that were read, each made out only when it is taken. Empty ones are passed over.
 pub(crate) struct Lines<L> {
     file: String,
     bytes: Vec<u8>,
@@ -33,25 +62,21 @@ pub(crate) struct Lines<L> {
     of: PhantomData<fn() -> L>,
 }
 
-impl<L> Lines<L> {
-    fn of(file: &str, bytes: Vec<u8>) -> Self {
-        Self { file: file.to_owned(), bytes, at: 0, number: 0, of: PhantomData }
-    }
-}
-
 impl<L: Line> Iterator for Lines<L> {
     type Item = Result<L, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-            let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            (self.at, self.number) = (self.at + line.len() + 1, self.number + 1);
+            let length = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let line = &rest[..length];
+            (self.at, self.number) = (self.at + length, self.number + 1);
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
             if line.is_empty() {
                 continue;
             }
             let of = |what: String| format!("{}, line {}: {what}", self.file, self.number);
-            let text = std::str::from_utf8(line).map_err(|error| of(error.to_string()));
+            let text = simdutf8::compat::from_utf8(line).map_err(|error| of(error.to_string()));
             return Some(text.and_then(|text| L::read(text).map_err(|error| of(error.to_string()))));
         }
     }
@@ -85,19 +110,89 @@ impl Evidence {
         }
     }
 
-    /// What a file holds.
-    pub(crate) fn read<L: Line>(&self, segment: &Segment) -> Result<FoundLines<L>, MoveError> {
-        let path = self.path.join(&segment.name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let fault = Some(format!("{}: the file is missing", segment.name));
-                return Ok(FoundLines { lines: Lines::of(&segment.name, Vec::new()), fault });
+    /// The next lines of a kind, file after file; `None` after the last. It blocks.
+    pub(crate) fn read<L: Line>(
+        &self,
+        kind: Kind,
+        place: &mut Place,
+    ) -> Result<Option<FoundLines<L>>, MoveError> {
+        let (reading, first) = if let Some(reading) = place.reading.take() {
+            (reading, None)
+        } else {
+            let Some(segment) = self.of(kind).get(place.files) else { return Ok(None) };
+            place.files += 1;
+            let first = segment.first(kind);
+            match Reading::begin(self.path.join(&segment.name), segment)? {
+                Some(reading) => (reading, first),
+                None => return Ok(Some(FoundLines::missing(segment, first))),
             }
+        };
+        let (lines, rest) = reading.lines()?;
+        let fault = match rest {
+            Rest::On(reading) => {
+                place.reading = Some(reading);
+                None
+            }
+            Rest::Ended(fault) => fault,
+        };
+        Ok(Some(FoundLines { lines, first, fault }))
+    }
+}
+
+impl<L> FoundLines<L> {
+    fn missing(segment: &Segment, first: Option<u64>) -> Self {
+        let Segment { name, .. } = segment;
+        let lines = Lines { file: name.clone(), bytes: Vec::new(), at: 0, number: 0, of: PhantomData };
+        Self { lines, first, fault: Some(format!("{name}: the file is missing")) }
+    }
+}
+
+/// How a file goes on.
+enum Rest {
+    /// There may be more of it.
+    On(Reading),
+    /// That was all, and what is wrong with it.
+    Ended(Option<String>),
+}
+
+impl Reading {
+    /// None where there is no such file.
+    fn begin(path: PathBuf, segment: &Segment) -> Result<Option<Self>, MoveError> {
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(folder::fault(&path)(error)),
         };
-        let same = hex::encode(Sha256::digest(&bytes)) == segment.sha256;
-        let fault = (!same).then(|| format!("{}: it is not what SHA256SUMS says", segment.name));
-        Ok(FoundLines { lines: Lines::of(&segment.name, bytes), fault })
+        let (segment, sha256) = (segment.clone(), Sha256::new());
+        Ok(Some(Self { file, path, segment, sha256, number: 0, begun: Vec::new() }))
+    }
+
+    /// The lines of the next block.
+    fn lines<L>(mut self) -> Result<(Lines<L>, Rest), MoveError> {
+        let mut bytes = Vec::with_capacity(self.begun.len() + BLOCK);
+        bytes.append(&mut self.begun);
+        let ended = loop {
+            let before = bytes.len();
+            let mut block = self.file.by_ref().take(BLOCK as u64);
+            let read = block.read_to_end(&mut bytes).map_err(folder::fault(&self.path))?;
+            self.sha256.update(&bytes[before..]);
+            if read == 0 {
+                break true;
+            }
+            if let Some(last) = memrchr(b'\n', &bytes[before..]) {
+                self.begun.extend_from_slice(&bytes[before + last + 1..]);
+                bytes.truncate(before + last + 1);
+                break false;
+            }
+        };
+        let (file, number) = (self.segment.name.clone(), self.number);
+        let read = if ended {
+            let same = hex::encode(self.sha256.finalize()) == self.segment.sha256;
+            Rest::Ended((!same).then(|| format!("{file}: it is not what SHA256SUMS says")))
+        } else {
+            self.number += memchr_iter(b'\n', &bytes).count() as u64;
+            Rest::On(self)
+        };
+        Ok((Lines { file, bytes, at: 0, number, of: PhantomData }, read))
     }
 }

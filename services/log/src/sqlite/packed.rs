@@ -40,18 +40,19 @@ pub(super) fn events(fingerprint: &str) -> String {
         bytes("nonce", 32),
         text("tags"),
         "body >= x''".to_owned(),
-        may("fingerprint", bytes("fingerprint", 32)),
+        may(fingerprint, bytes(fingerprint, 32)),
     ];
-    let absent = ABSENT.map(|(column, bit)| format!("{bit} * ({column} IS NULL)"));
+    let absent = ABSENT.map(|(column, bit)| {
+        let column = if column == "fingerprint" { fingerprint } else { column };
+        format!("{bit} * ({column} IS NULL)")
+    });
     format!(
         "SELECT sum(packed IS NULL), CAST(group_concat(packed, '') AS BLOB), max(position) FROM (SELECT position,
          CASE WHEN {sound} THEN concat(format('%d %d %d %d %d %d %d %d %d %d %d %d;', position, recorded_at, causation,
          {absent}, octet_length(type), octet_length(effective_on), octet_length(actor), octet_length(role),
          octet_length(agency), octet_length(trace_id), octet_length(tags), octet_length(body)), id, request_id,
-         correlation, nonce, fingerprint, type, effective_on, actor, role, agency, trace_id, tags, body) END AS packed
-         FROM (SELECT position, id, type, recorded_at, effective_on, actor, role, agency, request_id, correlation,
-         causation, trace_id, nonce, tags, body, {fingerprint} AS fingerprint FROM events
-         WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3 + 0))",
+         correlation, nonce, {fingerprint}, type, effective_on, actor, role, agency, trace_id, tags, body) END AS packed
+         FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3 + 0)",
         sound = sound.join(" AND "),
         absent = absent.join(" + "),
     )

@@ -195,6 +195,39 @@ fn another_spelling_of_the_same_leaf_is_refused() {
 
 proptest! {
     #[test]
+    fn it_is_written_as_serde_json_writes_it(
+        texts in prop::array::uniform4(any::<String>()),
+        numbers in prop::array::uniform4(1..INTEGER_MAX),
+        ids in prop::array::uniform3(any::<u128>()),
+        days in -800_000..2_900_000_i32,
+        present in prop::array::uniform3(any::<bool>()),
+    ) {
+        let [actor, agency, role, event_type] = texts;
+        let [position, causation, previous, recorded_at] = numbers;
+        let day = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
+        let leaf = Leaf {
+            actor,
+            agency: present[0].then_some(agency),
+            causation: present[1].then_some(causation),
+            command: present[2].then(|| Commitment::new(Algorithm::Sm3, &[7; 32], &[1; 32])),
+            body: Commitment::new(Algorithm::Sm3, &[7; 32], b"{}"),
+            correlation: Uuid::from_u128(ids[0]),
+            effective_on: day,
+            id: Uuid::from_u128(ids[1]),
+            position,
+            recorded_at: i64::try_from(recorded_at).unwrap() * if present[0] { 1 } else { -1 },
+            request_id: Uuid::from_u128(ids[2]),
+            role,
+            tags: if previous < position { vec![("t".to_owned(), previous)] } else { vec![] },
+            event_type,
+            ..leaf()
+        };
+        if let Ok(bytes) = leaf.encode() {
+            prop_assert_eq!(String::from_utf8(bytes).unwrap(), serde_json::to_string(&leaf).unwrap());
+        }
+    }
+
+    #[test]
     fn any_text_comes_back_as_it_went(actor in any::<String>(), role in "\\PC{0,20}", position in 1..INTEGER_MAX) {
         let leaf = Leaf { actor, role, position, tags: vec![], ..leaf() };
         if let Ok(bytes) = leaf.encode() {

@@ -5,12 +5,13 @@
 //! that is drawn for the run: whoever changed the log couldn't know it, and so couldn't make sums meet.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher as _;
 
 use duban_domain::{Position, Timestamp};
 use duban_log::append::Receipt;
 use duban_log::moving::StoredRequest;
 use duban_log::{StoredEvent, append::Fingerprint};
-use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use uuid::Uuid;
 
 use super::finding::{Fault, Findings};
@@ -41,6 +42,13 @@ impl Command {
             recorded_at: event.recorded_at,
             fingerprint: event.fingerprint,
         }
+    }
+
+    /// Becomes the command of this event, its first.
+    pub(super) fn begin(&mut self, event: &StoredEvent) {
+        self.principal.clone_from(&event.actor);
+        (self.request_id, self.first, self.last) = (event.request_id, event.position, event.position);
+        (self.recorded_at, self.fingerprint) = (event.recorded_at, event.fingerprint);
     }
 
     /// Takes the next event, unless it is another command's.
@@ -85,9 +93,10 @@ impl Command {
 
 /// Both sides, summed up.
 pub(super) struct Books {
-    keyed: Sha256,
+    keyed: SipHasher24,
     head: Position,
-    buckets: Vec<[Sum; 2]>,
+    /// The hashes of each side's commands, added up.
+    buckets: Vec<[u128; 2]>,
     /// Positions of commands whose events don't tell the fingerprint: from, to.
     untold: Vec<(Position, Position)>,
     /// Commands in the log.
@@ -100,25 +109,13 @@ pub(super) struct Books {
     pub(super) without: u64,
 }
 
-/// A sum of hashes, modulo 2^256 but for carries between its parts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sum([u64; 4]);
-
-impl Sum {
-    fn add(&mut self, hash: &[u8; 32]) {
-        for (part, bytes) in self.0.iter_mut().zip(hash.as_chunks().0) {
-            *part = part.wrapping_add(u64::from_le_bytes(*bytes));
-        }
-    }
-}
-
 impl Books {
     /// Of a log of `head` events, under a key drawn for this run.
-    pub(super) fn new(key: &[u8; 32], head: Position) -> Self {
+    pub(super) fn new(key: &[u8; 16], head: Position) -> Self {
         Self {
-            keyed: Sha256::new_with_prefix(key),
+            keyed: SipHasher24::new_with_key(key),
             head,
-            buckets: vec![<[Sum; 2]>::default(); usize::try_from(BUCKETS).unwrap_or(0)],
+            buckets: vec![[0; 2]; usize::try_from(BUCKETS).unwrap_or(0)],
             untold: Vec::new(),
             commands: 0,
             receipts: 0,
@@ -160,19 +157,22 @@ impl Books {
     }
 
     fn sum(&mut self, command: &Command, side: usize) {
-        let mut hash = self.keyed.clone();
-        hash.update(command.request_id.as_bytes());
-        hash.update(command.first.to_le_bytes());
-        hash.update(command.last.to_le_bytes());
-        hash.update(command.recorded_at.as_microsecond().to_le_bytes());
+        let mut hash = self.keyed;
+        hash.write(command.request_id.as_bytes());
+        hash.write(&command.first.to_le_bytes());
+        hash.write(&command.last.to_le_bytes());
+        hash.write(&command.recorded_at.as_microsecond().to_le_bytes());
         match &command.fingerprint {
-            Some(fingerprint) => hash.update([&[1], fingerprint.as_slice()].concat()),
-            None => hash.update([0]),
+            Some(fingerprint) => {
+                hash.write(&[1]);
+                hash.write(fingerprint);
+            }
+            None => hash.write(&[0]),
         }
-        hash.update(&command.principal);
+        hash.write(command.principal.as_bytes());
         let bucket = self.bucket(command.first);
         if let Some(sums) = self.buckets.get_mut(bucket) {
-            sums[side].add(&hash.finalize().into());
+            sums[side] = sums[side].wrapping_add(hash.finish128().as_u128());
         }
     }
 

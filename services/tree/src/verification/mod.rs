@@ -124,7 +124,7 @@ pub async fn verify(
     let marks: Vec<Mark> =
         checkpoints.iter().map(|presented| Mark::of(presented, &trust, identity, algorithm)).collect();
     let entries = tree.as_ref().map(|(store, size)| Entries::new(Arc::clone(store), *size));
-    let mut key = [0; 32];
+    let mut key = [0; 16];
     getrandom::fill(&mut key).map_err(VerifyError::Random)?;
     let mut walk = Walk::new(algorithm, &key, head, entries, marks);
     for fault in archive.faults() {

@@ -14,7 +14,7 @@ pub(super) struct Tags {
 
 impl Tags {
     /// None yet, under a key drawn for this run.
-    pub(super) fn new(key: &[u8; 32]) -> Self {
+    pub(super) fn new(key: &[u8; 16]) -> Self {
         Self { filings: Filings::new(key), lasts: HashMap::default() }
     }
 
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn each_tag_has_its_last_position() {
-        let mut tags = Tags::new(&[7; 32]);
+        let mut tags = Tags::new(&[7; 16]);
         assert_eq!((tags.file("a", 1), tags.file("b", 2), tags.file("a", 3)), (0, 0, 1));
         assert_eq!((tags.file("b", 4), tags.file("a", 5), tags.len()), (2, 3, 2));
     }

@@ -54,7 +54,7 @@ pub(super) struct Walk {
 impl Walk {
     pub(super) fn new(
         algorithm: Algorithm,
-        key: &[u8; 32],
+        key: &[u8; 16],
         head: Position,
         entries: Option<Entries>,
         mut marks: Vec<Mark>,
@@ -279,12 +279,14 @@ impl Walk {
     }
 
     fn command(&mut self, event: &StoredEvent) {
-        if self.command.as_mut().is_some_and(|command| command.goes_on(event)) {
-            return;
-        }
-        let begun = Command::begun(event);
-        if let Some(ended) = self.command.replace(begun) {
-            self.books.command(&ended);
+        match &mut self.command {
+            Some(command) => {
+                if !command.goes_on(event) {
+                    self.books.command(command);
+                    command.begin(event);
+                }
+            }
+            None => self.command = Some(Command::begun(event)),
         }
     }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::verification::finding::Finding;
 
-const KEY: [u8; 32] = [3; 32];
+const KEY: [u8; 16] = [3; 16];
 
 /// A log of commands with so many events each, and their receipts.
 fn log(lengths: &[u64]) -> (Vec<Command>, Vec<StoredRequest>) {
