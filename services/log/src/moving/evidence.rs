@@ -196,3 +196,99 @@ impl Reading {
         Ok((Lines { file, bytes, at: 0, number, of: PhantomData }, read))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::append::{Receipt, StoredReceipt};
+    use crate::moving::StoredRequest;
+
+    const NAME: &str = "receipts/000000000001.jsonl";
+
+    fn receipt(number: u64, principal: &str) -> StoredRequest {
+        let recorded_at = "2026-03-02T01:02:03Z".parse().unwrap();
+        let receipt = Receipt { first: number, last: number, recorded_at };
+        let stored = StoredReceipt { fingerprint: [7; 32], receipt };
+        StoredRequest { request_id: Uuid::from_u128(number.into()), principal: principal.to_owned(), stored }
+    }
+
+    fn text(receipts: &[StoredRequest]) -> Vec<u8> {
+        let mut text = Vec::new();
+        receipts.iter().for_each(|receipt| receipt.write(&mut text));
+        text
+    }
+
+    /// A file of so many bytes, listed as if it had `listed`.
+    fn file(folder: &TempDir, bytes: &[u8], listed: &[u8]) -> Evidence {
+        fs::create_dir_all(folder.path().join("receipts")).unwrap();
+        fs::write(folder.path().join(NAME), bytes).unwrap();
+        let segment = Segment { name: NAME.to_owned(), sha256: hex::encode(Sha256::digest(listed)) };
+        Evidence { path: folder.path().to_owned(), events: Vec::new(), receipts: vec![segment] }
+    }
+
+    /// Its receipts part by part, and what is wrong with the file.
+    type Found = (Vec<Vec<Result<StoredRequest, String>>>, Vec<String>);
+
+    fn read(evidence: &Evidence) -> Found {
+        let (mut place, mut parts, mut faults) = (Place::default(), Vec::new(), Vec::new());
+        while let Some(found) = evidence.read::<StoredRequest>(Kind::Receipts, &mut place).unwrap() {
+            assert_eq!(found.first, parts.is_empty().then_some(1));
+            assert!(faults.is_empty(), "it is told at the end");
+            parts.push(found.lines.collect());
+            faults.extend(found.fault);
+        }
+        (parts, faults)
+    }
+
+    #[test]
+    fn a_file_of_many_blocks_comes_in_parts_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut receipts: Vec<_> = (1..=6_000).map(|number| receipt(number, "officer")).collect();
+        // Lines longer than a block, in the middle and at the end.
+        receipts[3_000].principal = "长".repeat(BLOCK / 2);
+        receipts[5_999].principal = "o".repeat(BLOCK + 1);
+        let written = text(&receipts);
+        for bytes in [&written[..], &written[..written.len() - 1]] {
+            let (parts, faults) = read(&file(&folder, bytes, bytes));
+            assert!(parts.len() > 3, "{} parts", parts.len());
+            let found: Vec<_> = parts.into_iter().flatten().map(Result::unwrap).collect();
+            assert!(found == receipts);
+            assert_eq!(faults, [] as [&str; 0]);
+        }
+    }
+
+    #[test]
+    fn a_line_that_cant_be_read_is_named_in_whichever_block_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipts: Vec<_> = (1..=6_000).map(|number| receipt(number, "officer")).collect();
+        for wrong in [1, 6_000] {
+            let written = String::from_utf8(text(&receipts)).unwrap();
+            let changed = written.replacen(&format!("\"first\":{wrong},"), "\"first\":x,", 1);
+            let (parts, faults) = read(&file(&folder, changed.as_bytes(), written.as_bytes()));
+            let found: Vec<_> = parts.into_iter().flatten().collect();
+            assert_eq!(found.len(), 6_000);
+            let unread: Vec<&String> = found.iter().filter_map(|found| found.as_ref().err()).collect();
+            assert!(unread.len() == 1 && unread[0].contains(&format!("line {wrong}:")), "{unread:?}");
+            assert_eq!(faults, [format!("{NAME}: it is not what SHA256SUMS says")]);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_gone_or_empty_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = text(&(1..=6_000).map(|number| receipt(number, "officer")).collect::<Vec<_>>());
+        let cut = written.len() - 300;
+        let (parts, faults) = read(&file(&folder, &written[..cut], &written));
+        assert!(matches!(parts.last().unwrap().last(), Some(Err(_))), "half a line");
+        assert_eq!(faults.len(), 1);
+        assert_eq!(read(&file(&folder, b"", b"")).1, [] as [&str; 0]);
+        let evidence = file(&folder, b"", b"");
+        fs::remove_file(folder.path().join(NAME)).unwrap();
+        assert_eq!(read(&evidence).1, [format!("{NAME}: the file is missing")]);
+    }
+}
