@@ -219,7 +219,9 @@ mod tests {
 
     fn text(receipts: &[StoredRequest]) -> Vec<u8> {
         let mut text = Vec::new();
-        receipts.iter().for_each(|receipt| receipt.write(&mut text));
+        for receipt in receipts {
+            receipt.write(&mut text);
+        }
         text
     }
 
@@ -255,7 +257,7 @@ mod tests {
         let written = text(&receipts);
         for bytes in [&written[..], &written[..written.len() - 1]] {
             let (parts, faults) = read(&file(&folder, bytes, bytes));
-            assert!(parts.len() > 3, "{} parts", parts.len());
+            assert!(parts.len() > 2, "{} parts", parts.len());
             let found: Vec<_> = parts.into_iter().flatten().map(Result::unwrap).collect();
             assert!(found == receipts);
             assert_eq!(faults, [] as [&str; 0]);
