@@ -43,6 +43,7 @@ fn reserved() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     ];
     BTreeMap::from([
         ("sqlx", BTreeSet::from(["duban-log", "duban-tree", "duban-test-postgres"])),
+        ("rusqlite", BTreeSet::from(["duban-log"])),
         ("tonic", BTreeSet::from(wire)),
         ("prost", BTreeSet::from(wire)),
     ])

@@ -8,22 +8,45 @@ use duban_domain::{Position, Rejection};
 /// The database's own words, for the one who runs it; callers never see them.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
-pub struct StorageError(Arc<sqlx::Error>);
+pub struct StorageError(Arc<Words>);
+
+/// By whom they come.
+#[derive(Debug, thiserror::Error)]
+enum Words {
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+    #[error(transparent)]
+    Rusqlite(#[from] rusqlite::Error),
+}
 
 impl StorageError {
     /// Whether it is the database's own file that is not what it should be: asked again, it says the same.
     pub(crate) fn is_damage(&self) -> bool {
-        // SQLite's ERROR (say a table that is gone), CORRUPT and NOTADB, and what extends them; Postgres's codes are
-        // of five characters.
-        let code = self.0.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
-        code.is_some_and(|code| matches!(code & 0xff, 1 | 11 | 26))
+        // SQLite's ERROR (say a table that is gone), CORRUPT and NOTADB, and what extends them.
+        let named = self.sqlite_code().is_some_and(|code| matches!(code & 0xff, 1 | 11 | 26));
+        named || matches!(&*self.0, Words::Rusqlite(rusqlite::Error::InvalidColumnType(..)))
+    }
+
+    fn sqlite_code(&self) -> Option<i32> {
+        match &*self.0 {
+            Words::Sqlx(error) => {
+                let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+                // Postgres's codes are of five characters.
+                code.filter(|code| code.len() < 5).and_then(|code| code.parse().ok())
+            }
+            Words::Rusqlite(error) => error.sqlite_error().map(|error| error.extended_code),
+        }
+    }
+
+    /// Whether Postgres is away or just starting.
+    fn is_passing(&self) -> bool {
+        matches!(&*self.0, Words::Sqlx(error) if crate::postgres::is_passing(error))
     }
 }
 
-impl From<sqlx::Error> for StorageError {
-    fn from(error: sqlx::Error) -> Self {
-        Self(Arc::new(error))
+impl<E: Into<Words>> From<E> for StorageError {
+    fn from(error: E) -> Self {
+        Self(Arc::new(error.into()))
     }
 }
 
@@ -96,9 +119,7 @@ impl OpenError {
     /// Whether a database is away or just starting: opened again, it may open.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Storage(error) | Self::Read(ReadError::Unavailable(error)) => {
-                crate::postgres::is_passing(&error.0)
-            }
+            Self::Storage(error) | Self::Read(ReadError::Unavailable(error)) => error.is_passing(),
             Self::NoAnswer => true,
             _ => false,
         }

@@ -90,6 +90,12 @@ fn whose(log: Option<&Uuid>) -> String {
     log.map_or_else(|| "a log".to_owned(), |log| format!("log {log}"))
 }
 
+impl From<rusqlite::Error> for MoveError {
+    fn from(error: rusqlite::Error) -> Self {
+        MoveError::Storage(error.into())
+    }
+}
+
 impl From<sqlx::Error> for MoveError {
     fn from(error: sqlx::Error) -> Self {
         MoveError::Storage(error.into())

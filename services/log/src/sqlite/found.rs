@@ -1,18 +1,17 @@
 //! What lies in `log.db`, row by row, whatever became of it.
 
-use std::sync::Arc;
-
-use duban_domain::Position;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use duban_domain::{Position, Tag, Timestamp};
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
 use uuid::Uuid;
 
 use super::moving::Source;
-use super::reader::{event_of, receipt_columns, receipt_of};
-use super::{packed, signed, unsigned};
+use super::reader::receipt_columns;
+use super::rows::{Fault, column};
+use super::{signed, unsigned};
+use crate::append::{Receipt, StoredReceipt};
 use crate::archive::{FoundEvents, FoundReceipts, Unreadable};
-use crate::error::ReadError;
-use crate::event::StoredEvent;
+use crate::event::{Filed, StoredEvent};
 use crate::moving::{MoveError, StoredRequest};
 
 impl Source {
@@ -22,28 +21,23 @@ impl Source {
         after: Position,
         limit: usize,
     ) -> Result<Option<FoundEvents>, MoveError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let query = sqlx::query(sqlx::AssertSqlSafe(Arc::clone(&self.reader().packed)));
-        let query = query.bind(signed(after)).bind(signed(self.head())).bind(limit);
-        let row = query.fetch_one(self.reader().pool()).await?;
-        let Some(last) = row.try_get::<Option<i64>, _>(2)?.map(unsigned) else { return Ok(None) };
-        if row.try_get::<i64, _>(0)? > 0 {
-            return self.found_by_row(after, last, limit).await.map(Some);
-        }
-        Ok(Some(FoundEvents { events: Box::new(packed::Events::of(row.try_get(1)?)), last }))
-    }
-
-    /// The events after `after` up to `last`.
-    async fn found_by_row(
-        &self,
-        after: Position,
-        last: Position,
-        limit: i64,
-    ) -> Result<FoundEvents, MoveError> {
-        let query = sqlx::query(sqlx::AssertSqlSafe(Arc::clone(&self.reader().page)));
-        let rows = query.bind(signed(after)).bind(signed(last)).bind(limit).fetch_all(self.reader().pool());
-        let events = rows.await?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(FoundEvents { events: Box::new(events.into_iter()), last })
+        let (sql, head) = (self.reader().page.clone(), self.head());
+        let found = self.rows().ask(move |connection| {
+            let mut statement = connection.prepare(&sql)?;
+            let mut rows = statement.query((signed(after), signed(head), most(limit)))?;
+            let (mut events, mut last) = (Vec::with_capacity(limit), None);
+            while let Some(row) = rows.next()? {
+                let position = unsigned(row.get(0)?);
+                let what = |fault: Fault| format!("the envelope can't be read: {fault}");
+                let event = event(row, position)
+                    .map_err(|fault| Unreadable { position: Some(position), what: what(fault) });
+                events.push(event);
+                last = Some(position);
+            }
+            Ok((events, last))
+        });
+        let (events, last) = found.await?;
+        Ok(last.map(|last| FoundEvents { events: Box::new(events.into_iter()), last }))
     }
 
     /// The receipts after this key, in the order of keys, at most `limit`.
@@ -55,49 +49,73 @@ impl Source {
         let (request_id, principal) = after.map_or((Vec::new(), String::new()), |(request_id, principal)| {
             (request_id.as_bytes().to_vec(), principal)
         });
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let query = sqlx::query(packed::RECEIPTS).bind(request_id.clone()).bind(principal.clone()).bind(most);
-        let row = query.fetch_one(self.reader().pool()).await?;
-        if let (Some(0), Some(page)) =
-            (row.try_get::<Option<i64>, _>(0)?, row.try_get::<Option<&[u8]>, _>(1)?)
-            && let Some(receipts) = packed::receipts(page)
-        {
-            let full = receipts.len() == limit;
-            let last = receipts.last().filter(|_| full);
-            let next = last.map(|receipt| (receipt.request_id, receipt.principal.clone()));
-            return Ok(FoundReceipts { receipts: receipts.into_iter().map(Ok).collect(), next });
-        }
         let sql = concat!(
             "SELECT ",
             receipt_columns!(),
             " FROM receipts WHERE (request_id, principal) > ($1, $2) ORDER BY request_id, principal LIMIT $3"
         );
-        let rows = sqlx::query(sql)
-            .bind(request_id)
-            .bind(principal)
-            .bind(most)
-            .fetch_all(self.reader().pool())
-            .await?;
-        let receipts: Vec<_> = rows.iter().map(receipt).collect();
-        let full = rows.len() == limit;
+        let found = self.rows().ask(move |connection| {
+            let mut statement = connection.prepare(sql)?;
+            let mut rows = statement.query((request_id, principal, most(limit)))?;
+            let mut receipts = Vec::with_capacity(limit);
+            while let Some(row) = rows.next()? {
+                receipts.push(receipt(row).map_err(|fault| Unreadable {
+                    position: column(row, 3, ValueRef::as_i64).ok().map(unsigned),
+                    what: format!("the receipt can't be read: {fault}"),
+                }));
+            }
+            Ok(receipts)
+        });
+        let receipts: Vec<Result<StoredRequest, Unreadable>> = found.await?;
+        let full = receipts.len() == limit;
         let key = |receipt: &StoredRequest| (receipt.request_id, receipt.principal.clone());
         let next = receipts.iter().rev().find_map(|found| found.as_ref().ok().map(key)).filter(|_| full);
         Ok(FoundReceipts { receipts, next })
     }
 }
 
-/// An event; what is wrong with its row is told, and a database that fails is an error.
-fn read(row: &SqliteRow) -> Result<Result<StoredEvent, Unreadable>, MoveError> {
-    match event_of(row) {
-        Ok(event) => Ok(Ok(event)),
-        Err(ReadError::DataLoss { position, what }) => Ok(Err(Unreadable { position: Some(position), what })),
-        Err(error) => Err(error.into()),
-    }
+fn most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn receipt(row: &SqliteRow) -> Result<StoredRequest, Unreadable> {
-    let position = row.try_get::<i64, _>(3).ok().map(unsigned);
-    let ((request_id, principal), stored) =
-        receipt_of(row).map_err(|error| Unreadable { position, what: error.to_string() })?;
-    Ok(StoredRequest { request_id, principal, stored })
+/// An event of the columns that a page of the log has.
+fn event(row: &Row<'_>, position: Position) -> Result<StoredEvent, Fault> {
+    let text = |at| column(row, at, ValueRef::as_str);
+    let may = |at| column(row, at, ValueRef::as_str_or_null).map(|text| text.map(ToOwned::to_owned));
+    let bytes = |at| column(row, at, ValueRef::as_blob);
+    let uuid = |at| -> Result<Uuid, Fault> { Ok(Uuid::from_slice(bytes(at)?)?) };
+    let tags: Vec<(Tag, Position)> = serde_json::from_str(text(13)?)?;
+    Ok(StoredEvent {
+        position,
+        id: uuid(1)?,
+        event_type: text(2)?.to_owned(),
+        recorded_at: time(row, 3)?,
+        effective_on: text(4)?.parse()?,
+        actor: text(5)?.to_owned(),
+        role: text(6)?.to_owned(),
+        agency: may(7)?,
+        request_id: uuid(8)?,
+        correlation: uuid(9)?,
+        causation: column(row, 10, ValueRef::as_i64_or_null)?.map(unsigned),
+        trace_id: may(11)?,
+        nonce: bytes(12)?.try_into()?,
+        tags: tags.into_iter().map(|(tag, previous)| Filed { tag, previous }).collect(),
+        body: bytes(14)?.into(),
+        fingerprint: column(row, 15, ValueRef::as_blob_or_null)?.map(TryInto::try_into).transpose()?,
+    })
+}
+
+fn receipt(row: &Row<'_>) -> Result<StoredRequest, Fault> {
+    let position = |at| column(row, at, ValueRef::as_i64).map(unsigned);
+    let bytes = |at| column(row, at, ValueRef::as_blob);
+    let receipt = Receipt { first: position(3)?, last: position(4)?, recorded_at: time(row, 5)? };
+    Ok(StoredRequest {
+        request_id: Uuid::from_slice(bytes(0)?)?,
+        principal: column(row, 1, ValueRef::as_str)?.to_owned(),
+        stored: StoredReceipt { fingerprint: bytes(2)?.try_into()?, receipt },
+    })
+}
+
+fn time(row: &Row<'_>, at: usize) -> Result<Timestamp, Fault> {
+    Ok(Timestamp::from_microsecond(column(row, at, ValueRef::as_i64)?)?)
 }

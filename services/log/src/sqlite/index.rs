@@ -1,10 +1,11 @@
 //! The index of tags, by which servers find a subject's events, compared with what the events say.
 
 use duban_domain::Position;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use super::moving::Source;
+use super::rows::column;
 use super::{signed, unsigned};
 use crate::archive::Filings;
 use crate::moving::MoveError;
@@ -12,13 +13,9 @@ use crate::moving::MoveError;
 /// Entries that are read at once.
 const PAGE: i64 = 20_000;
 
-/// A page of the index after an entry, in the order in which it lies there: each tag once, behind its length in bytes
-/// and before its positions, as `6:task:a1,2,9;`. One value, since every value that is fetched costs more than to find
-/// it. Of positions that aren't all numbers one that isn't is the largest.
-const ENTRIES: &str = "SELECT CAST(group_concat(entry, '') AS BLOB) FROM
-    (SELECT iif(typeof(tag) = 'text' AND typeof(max(position)) = 'integer',
-    concat(octet_length(tag), ':', tag, group_concat(position), ';'), '!') AS entry FROM
-    (SELECT tag, position FROM event_tags WHERE (tag, position) > ($1, $2) ORDER BY tag, position LIMIT $3) GROUP BY tag)";
+/// A page of the index after an entry, in the order in which it lies there.
+const ENTRIES: &str = "SELECT tag, position FROM event_tags WHERE (tag, position) > ($1, $2)
+    ORDER BY tag, position LIMIT $3";
 /// The first and the last event, and whether the index has what comes before all entries that are read.
 const ENDS: &str = "SELECT (SELECT min(position) FROM events), (SELECT max(position) FROM events),
     EXISTS (SELECT 1 FROM event_tags WHERE tag <= '')";
@@ -43,51 +40,16 @@ const OUTSIDE: &str = "SELECT min(position) FROM (SELECT position FROM event_tag
 impl Source {
     /// Whether the index of tags is `said`, by one way through it: whatever is not as it should be makes it another.
     pub(crate) async fn is_filed(&self, said: &Filings) -> Result<bool, MoveError> {
-        let (mut filed, mut last) = (said.anew(), (String::new(), 0));
-        let mut highest = 0;
-        loop {
-            let query = sqlx::query(ENTRIES).bind(last.0.clone()).bind(signed(last.1)).bind(PAGE);
-            let row: SqliteRow = query.fetch_one(self.reader().pool()).await?;
-            let Some(page) = row.try_get::<Option<&[u8]>, _>(0)? else { break };
-            let Some(end) = self.take(&mut filed, page, last, &mut highest) else { return Ok(false) };
-            last = end;
-        }
-        // A server may have gone on meanwhile, and files only what it records.
-        let ends = sqlx::query_as(ENDS).fetch_one(self.reader().pool()).await?;
-        let (first, end, before): (Option<i64>, Option<i64>, bool) = ends;
-        let inside = !before && first.is_none_or(|first| first > 0) && highest <= end.map_or(0, unsigned);
-        Ok(inside && filed == *said)
-    }
-
-    /// Takes a page of entries, and gives the last one; none where one is not after the one before, or can't be read.
-    fn take(
-        &self,
-        filed: &mut Filings,
-        page: &[u8],
-        (mut tag, mut position): (String, Position),
-        highest: &mut Position,
-    ) -> Option<(String, Position)> {
-        let mut rest = page;
-        while !rest.is_empty() {
-            let (name, positions, after) = entry(rest)?;
-            if *name != *tag {
-                if *name < *tag {
-                    return None;
-                }
-                (tag, position) = (name.to_owned(), 0);
-            }
-            let hash = filed.hash(name);
-            for next in positions.split(|byte| *byte == b',') {
-                let next = number(next).filter(|next| *next > position)?;
-                position = next;
-                if next <= self.head() {
-                    filed.add(hash, next);
-                }
-            }
-            *highest = position.max(*highest);
-            rest = after;
-        }
-        Some((tag, position))
+        let (said, head) = (said.clone(), self.head());
+        let filed = self.rows().ask(move |connection| {
+            let Some((filed, highest)) = filings(connection, said.anew(), head)? else { return Ok(false) };
+            // A server may have gone on meanwhile, and files only what it records.
+            let (first, end, before): (Option<i64>, Option<i64>, bool) =
+                connection.query_row(ENDS, (), |row| row.try_into())?;
+            let inside = !before && first.is_none_or(|first| first > 0) && highest <= end.unwrap_or(0);
+            Ok(inside && filed == said)
+        });
+        filed.await
     }
 
     /// The first position at which the index of tags is not what the events say.
@@ -105,25 +67,42 @@ impl Source {
     }
 }
 
-/// The tag and the positions of the first entry, and what follows it.
-fn entry(page: &[u8]) -> Option<(&str, &[u8], &[u8])> {
-    let (length, rest) = cut(page, b':')?;
-    let (tag, rest) = rest.split_at_checked(usize::try_from(number(length)?).ok()?)?;
-    let (positions, rest) = cut(rest, b';')?;
-    Some((std::str::from_utf8(tag).ok()?, positions, rest))
-}
-
-/// What is before the first such byte and what is after it.
-fn cut(bytes: &[u8], end: u8) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|byte| *byte == end)?;
-    Some((&bytes[..at], &bytes[at + 1..]))
-}
-
-/// A number in decimal digits.
-fn number(digits: &[u8]) -> Option<u64> {
-    let digit = |number: u64, byte: &u8| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    };
-    digits.iter().try_fold(0, digit).filter(|_| !digits.is_empty())
+/// What the index has up to `head`, and the highest position in it; none where an entry is not after the one before,
+/// or can't be read.
+fn filings(
+    connection: &Connection,
+    mut filed: Filings,
+    head: Position,
+) -> Result<Option<(Filings, i64)>, rusqlite::Error> {
+    let mut statement = connection.prepare(ENTRIES)?;
+    let (mut tag, mut last, mut highest) = (String::new(), 0, 0);
+    let mut hash = filed.hash(&tag);
+    loop {
+        let mut rows = statement.query((&tag, last, PAGE))?;
+        let mut read = 0;
+        while let Some(row) = rows.next()? {
+            let (Ok(name), Ok(position)) =
+                (column(row, 0, ValueRef::as_str), column(row, 1, ValueRef::as_i64))
+            else {
+                return Ok(None);
+            };
+            if name != tag {
+                if name < tag.as_str() {
+                    return Ok(None);
+                }
+                (tag, last, hash) = (name.to_owned(), 0, filed.hash(name));
+            }
+            if position <= last {
+                return Ok(None);
+            }
+            if unsigned(position) <= head {
+                filed.add(hash, unsigned(position));
+            }
+            (last, highest) = (position, highest.max(position));
+            read += 1;
+        }
+        if read < PAGE {
+            return Ok(Some((filed, highest)));
+        }
+    }
 }

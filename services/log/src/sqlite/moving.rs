@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::plan::plan;
 use super::reader::{self, receipt_of};
+use super::rows::Rows;
 use super::schema::{self, FINGERPRINTED, identify};
 use super::script::{self, EVENT_COLUMNS, EVENTS, RECEIPT_COLUMNS, RECEIPTS};
 use super::writer::know;
@@ -33,6 +34,7 @@ fn at(folder: &Path) -> Database {
 /// The log in a folder, read-only. Another process may own the folder and append meanwhile.
 pub(crate) struct Source {
     reader: Reader,
+    rows: Rows,
     identity: LogIdentity,
     head: Position,
     /// Where it was ended, if it was.
@@ -53,7 +55,8 @@ impl Source {
         if moves && schema::loading(&mut connection).await?.is_some() {
             return Err(OpenError::HalfLoaded.into());
         }
-        let identity = schema::identity(&mut connection).await?.ok_or(OpenError::NotALog(path))?;
+        let identity =
+            schema::identity(&mut connection).await?.ok_or_else(|| OpenError::NotALog(path.clone()))?;
         // Asked before the head: what is found after the end is the end.
         let seal = if moves { schema::seal(&mut connection).await? } else { None };
         let (head, _) = last(&mut connection).await?;
@@ -62,11 +65,16 @@ impl Source {
             Some(older) if older < FINGERPRINTED => Reader::without_fingerprints(pool),
             _ => Reader::new(pool),
         };
-        Ok(Self { reader, identity, head, seal })
+        Ok(Self { reader, rows: Rows::of(&path), identity, head, seal })
     }
 
     pub(super) fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// For whoever reads all of it.
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
     }
 
     pub(crate) fn identity(&self) -> LogIdentity {

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use uuid::Uuid;
 
 use super::plan::{Known, RequestKey};
-use super::{packed, signed, unsigned};
+use super::{signed, unsigned};
 use crate::append::{Receipt, StoredReceipt};
 use crate::engine::Bounds;
 use crate::error::ReadError;
@@ -34,8 +34,6 @@ pub(super) use receipt_columns;
 pub(crate) struct Reader {
     pool: SqlitePool,
     pub(super) page: Arc<str>,
-    /// The same page in one value.
-    pub(super) packed: Arc<str>,
     filed: Arc<str>,
 }
 
@@ -59,8 +57,7 @@ impl Reader {
              WHERE tag IN (SELECT value FROM json_each($1)) AND position > $2 AND position <= $3 \
              ORDER BY position LIMIT $4 + 0) ORDER BY position LIMIT $4 + 0"
         );
-        let packed = packed::events(fingerprint);
-        Self { pool, page: page.into(), packed: packed.into(), filed: filed.into() }
+        Self { pool, page: page.into(), filed: filed.into() }
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
