@@ -25,6 +25,7 @@ mod resource;
 mod row;
 mod run;
 mod shape;
+mod site;
 mod sqlite;
 mod store;
 mod writing;

@@ -12,7 +12,7 @@ use crate::feed::{DecodedPage, decoded};
 use crate::log::{Log, PAGE_EVENTS};
 
 /// A stretch is not much longer, in events.
-const STRETCH: usize = 5 * PAGE_EVENTS;
+pub(super) const STRETCH: usize = 5 * PAGE_EVENTS;
 
 /// Stretches of the log from wherever they are asked for; the one that follows is fetched in
 /// advance.

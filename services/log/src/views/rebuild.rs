@@ -3,18 +3,16 @@
 //! The live views are read and written all the while: the two are compared at one position in a snapshot, and
 //! what came since then is added in the transaction that swaps the tables.
 
-use duban_domain::Position;
-
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::digest::digest;
 use super::pages::Pages;
-use super::projection::{Poisoned, Project};
+use super::projection::Poisoned;
 use super::run::Member;
 use super::shape::Shape;
-use super::store::{Beside, Reading};
-use super::{Digest, Entry, Standing, ViewError, Views};
+use super::site::{Building, Site};
+use super::store::Reading;
+use super::{Digest, Entry, ViewError, Views};
 use crate::error::ReadError;
 use crate::follower::{RETRY, State};
 
@@ -34,50 +32,23 @@ impl Rebuilt {
     }
 }
 
-/// A view that is being built beside the live one.
-struct Building {
-    view: Box<dyn Project>,
-    shape: Shape,
-    /// The generation that its table will be.
-    generation: i64,
-    position: Position,
-    /// Up to where it is to be built.
-    target: Position,
-    /// Whether open rows can be found in its table.
-    keyed: bool,
-}
-
-impl Building {
-    fn new(entry: &Entry, found: &Standing) -> Self {
-        let mut view = (entry.projection)();
-        view.reset(1);
-        let generation = found.generation + 1;
-        Self { view, shape: entry.shape, generation, position: 0, target: found.position, keyed: false }
-    }
-}
-
-/// The right to build beside, out on loan while a page is written.
-type Writing = JoinHandle<(Beside, Result<(), sqlx::Error>)>;
-
 impl Views {
     /// Builds these views from zero, all of them in one reading of the log, each up to where the live one
     /// stands, and puts them in the place of those.
     pub async fn rebuild_all(&self, entries: &[Entry]) -> Result<Vec<(&'static str, Rebuilt)>, ViewError> {
         let store = &self.inner.store;
-        let mut beside = store.beside().await?.ok_or_else(at_work)?;
+        let mut site = Site::new(store.beside().await?.ok_or_else(at_work)?);
         let mut building = Vec::new();
         for entry in entries {
             let found = store.standing(entry.name).await?.ok_or(ViewError::NotRunning(entry.name))?;
             if found.version != entry.shape.version {
                 return Err(ViewError::NotRunning(entry.name));
             }
-            beside.create(&entry.shape).await?;
-            building.push(Building::new(entry, &found));
+            building.push(site.begin(entry, found.generation + 1, found.position).await?);
         }
-        beside = self.build(beside, &mut building).await?;
+        self.build(&mut site, &mut building).await?;
         for view in &mut building {
-            beside.index(&view.shape, view.generation).await?;
-            view.keyed = true;
+            site.index(view).await?;
         }
         // Where the live ones stand by now, and in this snapshot will stand as long as they are compared.
         let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
@@ -87,7 +58,7 @@ impl Views {
                 live.standing(view.shape.name).await?.ok_or(ViewError::NotRunning(view.shape.name))?;
             view.target = found.position;
         }
-        beside = self.build(beside, &mut building).await?;
+        self.build(&mut site, &mut building).await?;
         let mut built = store.long_snapshot(&[]).await?;
         let mut rebuilt = Vec::new();
         for view in &building {
@@ -95,64 +66,40 @@ impl Views {
         }
         drop((live, built));
         for view in &mut building {
-            beside = self.swap(beside, view).await?;
+            self.swap(&mut site, view).await?;
         }
         Ok(rebuilt)
     }
 
     /// Builds each view up to its target. The one furthest behind goes first, until it stands where the next one
     /// does: from there they go on together.
-    async fn build(&self, beside: Beside, building: &mut [Building]) -> Result<Beside, ViewError> {
+    async fn build(&self, site: &mut Site, building: &mut [Building]) -> Result<(), ViewError> {
         let mut pages = Pages::of(self.log());
-        let mut writing: Writing = tokio::spawn(async move { (beside, Ok(())) });
         loop {
-            let behind = building.iter().filter(|view| view.position < view.target);
+            let behind = building.iter().filter(|view| view.is_behind());
             let Some(from) = behind.clone().map(|view| view.position).min() else { break };
             let edges = behind.flat_map(|view| [view.position, view.target]);
             let until = edges.filter(|edge| *edge > from).min().unwrap_or(from);
             let page = pages.after(from, until).await?;
             let events = &page.events[..page.events.partition_point(|event| event.position <= until)];
-            let Some(last) = events.last().map(|event| event.position) else {
+            if events.is_empty() {
                 let missing = || ReadError::DataLoss { position: from + 1, what: "it is missing".into() };
                 return Err(page.stop.clone().unwrap_or_else(missing).into());
-            };
-            let mut changes = Vec::new();
-            let due = |view: &&mut Building| view.position == from && view.position < view.target;
-            for view in building.iter_mut().filter(due) {
-                let missing = view.view.prepare(events);
-                if !missing.is_empty() {
-                    writing = self.load(done(writing).await?, view, missing).await?;
-                }
-                let change = view.view.project(events).map_err(|poison| refused(&view.shape, poison))?;
-                changes.push((view.shape, change));
-                view.position = last;
             }
-            let mut beside = done(writing).await?;
-            writing = tokio::spawn(async move {
-                let written = beside.write(changes).await;
-                (beside, written)
-            });
+            let due = building.iter_mut().filter(|view| view.position == from && view.is_behind());
+            site.take(&self.inner.store, due, events).await?;
+            for view in &mut *building {
+                if let Some(poisoned) = view.stopped.take() {
+                    return Err(refused(&view.shape, poisoned));
+                }
+            }
         }
-        done(writing).await
-    }
-
-    async fn load(
-        &self,
-        mut beside: Beside,
-        view: &mut Building,
-        missing: Vec<String>,
-    ) -> Result<Writing, ViewError> {
-        if !view.keyed {
-            beside.index_keys(&view.shape, view.generation).await?;
-            view.keyed = true;
-        }
-        let rows = self.inner.store.open_rows(&view.shape, &view.shape.beside(), &missing).await?;
-        view.view.load(missing, rows).map_err(sqlx::Error::from)?;
-        Ok(tokio::spawn(async move { (beside, Ok(())) }))
+        site.free().await?;
+        Ok(())
     }
 
     /// Puts a view that has been built in the place of the live one, with what that one has taken meanwhile.
-    async fn swap(&self, mut beside: Beside, view: &mut Building) -> Result<Beside, ViewError> {
+    async fn swap(&self, site: &mut Site, view: &mut Building) -> Result<(), ViewError> {
         loop {
             let name = view.shape.name;
             let found = self.inner.store.standing(name).await?.ok_or(ViewError::NotRunning(name))?;
@@ -160,9 +107,9 @@ impl Views {
                 return Err(at_work());
             }
             view.target = found.position;
-            beside = self.build(beside, std::slice::from_mut(view)).await?;
-            if beside.swap(&view.shape, view.generation, view.position).await? {
-                return Ok(beside);
+            self.build(site, std::slice::from_mut(view)).await?;
+            if site.free().await?.swap(&view.shape, view.generation, view.position).await? {
+                return Ok(());
             }
         }
     }
@@ -171,17 +118,15 @@ impl Views {
     /// its place.
     async fn replace(&self, entry: &Entry) -> Result<(), ViewError> {
         let store = &self.inner.store;
-        let mut beside = store.beside().await?.ok_or_else(at_work)?;
+        let mut site = Site::new(store.beside().await?.ok_or_else(at_work)?);
         let found = store.standing(entry.name).await?.ok_or(ViewError::NotRunning(entry.name))?;
         if found.version >= entry.shape.version {
             return Ok(());
         }
-        beside.create(&entry.shape).await?;
-        let mut view = Building::new(entry, &found);
-        beside = self.build(beside, std::slice::from_mut(&mut view)).await?;
-        beside.index(&view.shape, view.generation).await?;
-        view.keyed = true;
-        self.swap(beside, &mut view).await.map(drop)
+        let mut view = site.begin(entry, found.generation + 1, found.position).await?;
+        self.build(&mut site, std::slice::from_mut(&mut view)).await?;
+        site.index(&mut view).await?;
+        self.swap(&mut site, &mut view).await
     }
 }
 
@@ -215,14 +160,6 @@ async fn compare(view: &Building, live: &mut Reading, built: &mut Reading) -> Re
         before: digest(live, &view.shape, view.shape.name, view.position).await?,
         after: digest(built, &view.shape, &view.shape.beside(), view.position).await?,
     })
-}
-
-/// Waits until the page is written and the right is back.
-async fn done(writing: Writing) -> Result<Beside, ViewError> {
-    let panicked = |error: tokio::task::JoinError| sqlx::Error::Protocol(error.to_string());
-    let (beside, written) = writing.await.map_err(panicked)?;
-    written?;
-    Ok(beside)
 }
 
 fn refused(shape: &Shape, Poisoned { position, reason }: Poisoned) -> ViewError {

@@ -3,15 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use duban_domain::Position;
-use duban_log::archive::Cursor;
+use duban_domain::{Position, Recorded};
+use duban_log::archive::{Cursor, Stretch};
 use duban_log::moving::Claim;
 use duban_log::views::{Entry, Replay, Replayed};
 use duban_log::{Archive, ReadError};
 use serde::Serialize;
+use tokio::sync::mpsc;
 
 use super::VerifyError;
 use super::finding::{Fault, Findings};
+
+/// Stretches that reading may be ahead of the replay.
+const AHEAD: usize = 8;
 
 /// What became of a view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,47 +79,80 @@ pub(super) async fn check(
     Ok(checked)
 }
 
-/// Feeds all that can be understood, in order; how far that is.
+/// Feeds all that can be understood, in order; how far that is. It is read and decoded while what was read before is
+/// replayed.
 async fn feed(
     archive: &Archive,
     replay: &mut Replay,
     findings: &mut Findings,
     mut progress: impl FnMut(Position),
 ) -> Result<Position, VerifyError> {
-    let mut cursor = Cursor::default();
-    let mut next = 1;
-    while next <= replay.until() {
-        let stretch = match archive.events(&mut cursor).await {
-            Ok(Some(stretch)) => stretch,
-            Ok(None) => break,
-            // It was told on the way through the events.
-            Err(error) if error.is_damage() => break,
-            Err(error) => return Err(error.into()),
-        };
-        let mut recorded = Vec::new();
-        let mut whole = true;
-        for event in stretch.events.flatten() {
-            if event.position != next {
-                whole = false;
+    let until = replay.until();
+    let (ahead, mut read) = mpsc::channel::<Understood>(AHEAD);
+    let reading = async move {
+        let (mut cursor, mut next) = (Cursor::default(), 1);
+        while next <= until {
+            let stretch = match archive.events(&mut cursor).await {
+                Ok(Some(stretch)) => stretch,
+                Ok(None) => break,
+                // It was told on the way through the events.
+                Err(error) if error.is_damage() => break,
+                Err(error) => return Err(error.into()),
+            };
+            let understood = tokio::task::spawn_blocking(move || Understood::of(stretch, next)).await;
+            let understood =
+                understood.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+            let more = understood.whole;
+            next = understood.next;
+            if ahead.send(understood).await.is_err() || !more {
                 break;
             }
-            match event.decode() {
-                Ok(event) => recorded.push(Arc::new(event)),
-                Err(error) => {
-                    if let ReadError::DataLoss { position, what } = error {
-                        findings.at(position, Fault::Body { what });
-                    }
-                    whole = false;
-                    break;
-                }
-            }
-            next += 1;
         }
-        replay.take(&recorded).await?;
-        progress(next - 1);
-        if !whole {
+        Ok::<_, VerifyError>(next - 1)
+    };
+    let replaying = async {
+        while let Some(Understood { events, next, damaged, .. }) = read.recv().await {
+            replay.take(events).await?;
+            if let Some((position, what)) = damaged {
+                findings.at(position, Fault::Body { what });
+            }
+            progress(next - 1);
+        }
+        Ok::<_, VerifyError>(())
+    };
+    // What is read ahead is of no use where the replay can't go on.
+    let (reached, ()) = tokio::try_join!(reading, replaying)?;
+    Ok(reached)
+}
+
+/// What can be understood of a stretch.
+struct Understood {
+    events: Vec<Arc<Recorded>>,
+    /// The position that comes next.
+    next: Position,
+    /// Whether that was all of it.
+    whole: bool,
+    /// A body that can't be read.
+    damaged: Option<(Position, String)>,
+}
+
+impl Understood {
+    /// The events from `next` on, without a gap.
+    fn of(stretch: Stretch, next: Position) -> Self {
+        let mut understood = Self { events: Vec::new(), next, whole: true, damaged: None };
+        for event in stretch.events.flatten() {
+            let decoded = (event.position == understood.next).then(|| event.decode());
+            if let Some(Ok(event)) = decoded {
+                understood.events.push(Arc::new(event));
+                understood.next += 1;
+                continue;
+            }
+            if let Some(Err(ReadError::DataLoss { position, what })) = decoded {
+                understood.damaged = Some((position, what));
+            }
+            understood.whole = false;
             break;
         }
+        understood
     }
-    Ok(next - 1)
 }
