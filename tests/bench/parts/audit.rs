@@ -1,5 +1,5 @@
-//! Offline audits: places, chains, leaves, tree and receipts of whole logs, where they lie and as exports. What counts
-//! is the time of processors: reading and hashing overlap in two threads.
+//! Offline audits: places, chains, leaves, tree and receipts of whole logs, where they lie and as exports, and the views
+//! by replay. What counts of the former is the time of processors: reading and hashing overlap in two threads.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -20,6 +20,9 @@ use crate::place::scratch;
 use crate::samples::median;
 use crate::table::{Figure, Goal, Table};
 use crate::{DUBAN, Result};
+
+/// The largest log of which the views are replayed too.
+const REPLAYED_MAX: u64 = 100_000;
 
 /// Measures it.
 pub async fn run(args: &Args, table: &mut Table) -> Result<()> {
@@ -56,8 +59,39 @@ pub async fn run(args: &Args, table: &mut Table) -> Result<()> {
             let most = Figure::Bytes(memory(&flags).await?);
             table.figure(&format!("{name}: memory at most"), most, Goal::None);
         }
+        if size <= REPLAYED_MAX {
+            replayed(args, table, size, &log.place.flags())?;
+        }
     }
     Ok(())
+}
+
+/// All views, built anew to be compared with what is claimed of them; beside `duban rebuild` of the same.
+fn replayed(args: &Args, table: &mut Table, size: u64, place: &[String]) -> Result<()> {
+    let (mut replays, mut rebuilds) = (Vec::new(), Vec::new());
+    let verify = ["verify", "--tree", "off"];
+    for _ in 0..args.rounds.min(3) {
+        let events = took(&[&verify[..], &["--no-views"]].concat(), place)?;
+        let all = took(&verify, place)?;
+        replays.push(size as f64 / all.saturating_sub(events).as_secs_f64());
+        rebuilds.push(size as f64 / took(&["rebuild"], place)?.as_secs_f64());
+    }
+    table.ratio(
+        &format!("{size} events: views replayed by an audit"),
+        Figure::Rate(median(replays)),
+        "rebuilt",
+        Figure::Rate(median(rebuilds)),
+        Goal::AtLeast(0.9),
+    );
+    Ok(())
+}
+
+/// How long `duban` takes for something, in a process of its own.
+fn took(what: &[&str], place: &[String]) -> Result<Duration> {
+    let start = Instant::now();
+    let mut command = Command::new(DUBAN);
+    command.args(what).args(place).stdout(Stdio::null()).stderr(Stdio::null());
+    if command.status()?.success() { Ok(start.elapsed()) } else { Err(format!("{what:?} failed").into()) }
 }
 
 fn exported(folder: &Path) -> Vec<String> {
