@@ -7,6 +7,7 @@ use duban_domain::caller::PrincipalId;
 use duban_domain::event::{DecodeError, type_of};
 use duban_domain::name::AgencyId;
 use duban_domain::{Date, Event, Position, Recorded, Tag, Timestamp};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::append::Fingerprint;
@@ -32,13 +33,26 @@ pub struct NewEvent {
     pub body: Arc<[u8]>,
 }
 
-/// A tag of an event, and the position before it under the same tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A tag of an event, and the position before it under the same tag. Stored as `["task:t",12]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "(Tag, Position)")]
 pub struct Filed {
     /// The tag.
     pub tag: Tag,
     /// The last position under it before this event; 0 if there is none.
     pub previous: Position,
+}
+
+impl From<(Tag, Position)> for Filed {
+    fn from((tag, previous): (Tag, Position)) -> Self {
+        Self { tag, previous }
+    }
+}
+
+impl Serialize for Filed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.tag, self.previous).serialize(serializer)
+    }
 }
 
 /// An event as it is stored.

@@ -1,9 +1,12 @@
 //! What stands in the files of an export. Whoever changes it counts [`FORMAT`] up, and reads the older ones still.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
-use duban_domain::{Date, Position, Tag, Timestamp};
-use serde::{Deserialize, Serialize};
+use duban_domain::{Date, Position, Timestamp};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use uuid::Uuid;
 
 use super::{StoredRequest, digits};
@@ -87,16 +90,45 @@ struct EventLine<'a> {
     causation: Option<Position>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace_id: Option<Cow<'a, str>>,
-    tags: Vec<(Cow<'a, str>, Position)>,
+    tags: Cow<'a, [Filed]>,
     #[serde(with = "digits")]
     nonce: [u8; 32],
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Hash>,
     /// The body's bytes as text, which they are unless they are damaged; else in `bodyHex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    body: Option<Cow<'a, str>>,
+    body: Option<Text>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body_hex: Option<String>,
+}
+
+/// The bytes of a text. A body is written with an escape for each of its quotes: it is read into its place at once.
+struct Text(Arc<[u8]>);
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(std::str::from_utf8(&self.0).map_err(ser::Error::custom)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.as_bytes().into()))
+    }
 }
 
 /// A receipt as a line.
@@ -122,7 +154,7 @@ pub(crate) trait Line: Sized + Send + 'static {
 
 impl Line for StoredEvent {
     fn write(&self, to: &mut Vec<u8>) {
-        let body = std::str::from_utf8(&self.body).ok();
+        let is_text = std::str::from_utf8(&self.body).is_ok();
         let line = EventLine {
             position: self.position,
             id: self.id,
@@ -136,11 +168,11 @@ impl Line for StoredEvent {
             correlation: self.correlation,
             causation: self.causation,
             trace_id: self.trace_id.as_deref().map(Into::into),
-            tags: self.tags.iter().map(|filed| (filed.tag.as_str().into(), filed.previous)).collect(),
+            tags: Cow::Borrowed(&self.tags),
             nonce: self.nonce,
             fingerprint: self.fingerprint.map(Hash),
-            body: body.map(Into::into),
-            body_hex: body.is_none().then(|| hex::encode(&self.body)),
+            body: is_text.then(|| Text(Arc::clone(&self.body))),
+            body_hex: (!is_text).then(|| hex::encode(&self.body)),
         };
         put(&line, to);
     }
@@ -148,9 +180,9 @@ impl Line for StoredEvent {
     fn read(line: &str) -> Result<Self, serde_json::Error> {
         let line: EventLine<'_> = serde_json::from_str(line)?;
         let body = match (line.body, line.body_hex) {
-            (Some(text), None) => text.as_bytes().into(),
-            (None, Some(bytes)) => hex::decode(bytes).map_err(serde::de::Error::custom)?.into(),
-            _ => return Err(serde::de::Error::custom("one body is expected")),
+            (Some(Text(body)), None) => body,
+            (None, Some(bytes)) => hex::decode(bytes).map_err(de::Error::custom)?.into(),
+            _ => return Err(de::Error::custom("one body is expected")),
         };
         Ok(Self {
             position: line.position,
@@ -168,11 +200,7 @@ impl Line for StoredEvent {
             nonce: line.nonce,
             fingerprint: line.fingerprint.map(|Hash(bytes)| bytes),
             body,
-            tags: line
-                .tags
-                .into_iter()
-                .map(|(tag, previous)| Filed { tag: Tag::stored(tag), previous })
-                .collect(),
+            tags: line.tags.into_owned(),
         })
     }
 }
@@ -207,6 +235,8 @@ fn put(line: &impl Serialize, to: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use duban_domain::Tag;
+
     use super::*;
 
     fn event(body: &[u8]) -> StoredEvent {

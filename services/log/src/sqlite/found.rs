@@ -1,6 +1,6 @@
 //! What lies in `log.db`, row by row, whatever became of it.
 
-use duban_domain::{Position, Tag, Timestamp};
+use duban_domain::{Position, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::rows::{Fault, column};
 use super::{signed, unsigned};
 use crate::append::{Receipt, StoredReceipt};
 use crate::archive::{FoundEvents, FoundReceipts, Unreadable};
-use crate::event::{Filed, StoredEvent};
+use crate::event::StoredEvent;
 use crate::moving::{MoveError, StoredRequest};
 
 impl Source {
@@ -84,7 +84,6 @@ fn event(row: &Row<'_>, position: Position) -> Result<StoredEvent, Fault> {
     let may = |at| column(row, at, ValueRef::as_str_or_null).map(|text| text.map(ToOwned::to_owned));
     let bytes = |at| column(row, at, ValueRef::as_blob);
     let uuid = |at| -> Result<Uuid, Fault> { Ok(Uuid::from_slice(bytes(at)?)?) };
-    let tags: Vec<(Tag, Position)> = serde_json::from_str(text(13)?)?;
     Ok(StoredEvent {
         position,
         id: uuid(1)?,
@@ -99,7 +98,7 @@ fn event(row: &Row<'_>, position: Position) -> Result<StoredEvent, Fault> {
         causation: column(row, 10, ValueRef::as_i64_or_null)?.map(unsigned),
         trace_id: may(11)?,
         nonce: bytes(12)?.try_into()?,
-        tags: tags.into_iter().map(|(tag, previous)| Filed { tag, previous }).collect(),
+        tags: serde_json::from_str(text(13)?)?,
         body: bytes(14)?.into(),
         fingerprint: column(row, 15, ValueRef::as_blob_or_null)?.map(TryInto::try_into).transpose()?,
     })

@@ -1,8 +1,8 @@
 //! The log on an embedded SQLite file: `log.db` in a data folder that one process owns.
 //!
 //! WAL with `synchronous=FULL`: a commit that returned is on the disk. One connection writes, a pool of
-//! read-only ones reads. What a reader sees below the published head never changes again, so a read bounded
-//! by a head needs no transaction.
+//! read-only ones reads; an audit, which reads all of it, has one that answers in its own thread. What a reader
+//! sees below the published head never changes again, so a read bounded by a head needs no transaction.
 
 mod found;
 mod index;

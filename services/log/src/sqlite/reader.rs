@@ -221,9 +221,7 @@ pub(super) fn receipt_of(row: &SqliteRow) -> Result<(RequestKey, StoredReceipt),
 
 /// Tags as they are stored: `[["agency:a",0],["task:t",12]]`.
 pub(crate) fn write_tags(tags: &[Filed]) -> String {
-    let pairs: Vec<(&str, Position)> =
-        tags.iter().map(|filed| (filed.tag.as_str(), filed.previous)).collect();
-    serde_json::to_string(&pairs).unwrap_or_default()
+    serde_json::to_string(tags).unwrap_or_default()
 }
 
 pub(super) fn event_of(row: &SqliteRow) -> Result<StoredEvent, ReadError> {
@@ -237,7 +235,6 @@ fn read_columns(row: &SqliteRow, position: Position) -> Result<StoredEvent, Box<
     let uuid = |column: usize| -> Result<Uuid, Box<dyn std::error::Error>> {
         Ok(Uuid::from_slice(row.try_get(column)?)?)
     };
-    let tags: Vec<(Tag, Position)> = serde_json::from_str(row.try_get(13)?)?;
     Ok(StoredEvent {
         position,
         id: uuid(1)?,
@@ -252,7 +249,7 @@ fn read_columns(row: &SqliteRow, position: Position) -> Result<StoredEvent, Box<
         causation: row.try_get::<Option<i64>, _>(10)?.map(unsigned),
         trace_id: row.try_get(11)?,
         nonce: row.try_get::<&[u8], _>(12)?.try_into()?,
-        tags: tags.into_iter().map(|(tag, previous)| Filed { tag, previous }).collect(),
+        tags: serde_json::from_str(row.try_get(13)?)?,
         body: Arc::from(row.try_get::<&[u8], _>(14)?),
         fingerprint: row.try_get::<Option<&[u8]>, _>(15)?.map(TryInto::try_into).transpose()?,
     })

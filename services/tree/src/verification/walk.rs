@@ -321,3 +321,6 @@ impl Walk {
         std::mem::take(&mut self.marks)
     }
 }
+
+#[cfg(test)]
+mod tests;
