@@ -1,19 +1,29 @@
 //! A real log in a folder of its own, events to put into it, and both storages of trees.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use duban_domain::command::Context;
-use duban_domain::{Caller, Event, PrincipalId, Role};
-use duban_log::{Append, Condition, Location, Log, LogIdentity, LogOptions, NewEvent, Origin};
+use duban_domain::{Caller, Event, Position, PrincipalId, Role, Tag, Timestamp};
+use duban_log::{
+    Append, Condition, Filed, Location, Log, LogIdentity, LogOptions, NewEvent, Origin, StoredEvent,
+};
 use duban_merkle::Algorithm;
 use duban_test_postgres::Database;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgQueryResult, PgRow};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::store::{Grove, Store, TreeId, Writer};
@@ -147,6 +157,64 @@ impl Home {
 pub(crate) fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
     let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
     std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+}
+
+/// An event under a tag that all have and one that every other has; two make up a command.
+pub(crate) fn event(position: Position) -> StoredEvent {
+    let data = json!({ "document": format!("documents/d{position}"), "title": "意见", "text": "一", "sha256": "00" });
+    let event_type = "document.registered.v1";
+    let body = json!({ "event": { "type": event_type, "data": data }, "context": {} }).to_string();
+    let request = position.div_ceil(2);
+    let request_id = Uuid::from_u128(request.into());
+    let filed = |tag: &str, previous| Filed { tag: Tag::stored(tag), previous };
+    let mut tags = vec![filed("all:one", position - 1)];
+    if position.is_multiple_of(2) {
+        tags.push(filed("even:one", position - 2));
+    }
+    StoredEvent {
+        position,
+        id: Uuid::from_u64_pair(1, position),
+        event_type: event_type.to_owned(),
+        recorded_at: Timestamp::from_second(request.try_into().unwrap()).unwrap(),
+        effective_on: "2026-03-01".parse().unwrap(),
+        actor: "tester".to_owned(),
+        role: "supervisor".to_owned(),
+        agency: None,
+        request_id,
+        correlation: request_id,
+        causation: None,
+        trace_id: None,
+        nonce: [7; 32],
+        body: body.into_bytes().into(),
+        tags,
+        fingerprint: Some([9; 32]),
+    }
+}
+
+/// Answers each request by `answer`, of its path and its body: a status, a type, a body. The URL of it.
+pub(crate) async fn serve(
+    answer: impl Fn(&str, &[u8]) -> (u16, &'static str, Vec<u8>) + Send + Sync + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = Arc::new(answer);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = Arc::clone(&answer);
+            let respond = move |request: Request<Incoming>| {
+                let answer = Arc::clone(&answer);
+                async move {
+                    let path = request.uri().path().to_owned();
+                    let body = request.into_body().collect().await.unwrap().to_bytes();
+                    let (status, kind, said) = answer(&path, &body);
+                    let response = Response::builder().status(status).header("content-type", kind);
+                    Ok::<_, Infallible>(response.body(Full::new(Bytes::from(said))).unwrap())
+                }
+            };
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(respond)));
+        }
+    });
+    url
 }
 
 /// Appends leaves up to a size and stores them.

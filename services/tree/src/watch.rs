@@ -225,3 +225,6 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

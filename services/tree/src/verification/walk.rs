@@ -36,8 +36,6 @@ pub(super) struct Walk {
     marked: usize,
     /// The largest size at which a signed root was the log's.
     same_until: u64,
-    /// Where findings begin that the next signed root may turn.
-    unsettled: usize,
     /// Places without an event that can be read: from, to.
     holes: Vec<(Position, Position)>,
     command: Option<Command>,
@@ -72,7 +70,6 @@ impl Walk {
             marks,
             marked: 0,
             same_until: 0,
-            unsettled: 0,
             holes: Vec::new(),
             command: None,
             books: Books::new(key, head),

@@ -30,10 +30,9 @@ impl Walk {
             if log == Some(signed) {
                 self.same_until = size;
                 // What differed since was changed in the folder, not in the log.
-                self.findings.kept[self.unsettled..].iter_mut().for_each(turn);
+                self.findings.kept.iter_mut().for_each(turn);
                 self.copy = None;
             }
-            self.unsettled = self.findings.kept.len();
         }
     }
 

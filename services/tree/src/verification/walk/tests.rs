@@ -1,13 +1,10 @@
-use duban_domain::Tag;
 use duban_domain::command::Context;
 use duban_domain::name::LogId;
-use duban_log::Filed;
 use duban_merkle::{Checkpoint, Signer};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::testing::{Home, Kind};
+use crate::testing::{Home, Kind, event};
 use crate::verification::finding::Finding;
 use crate::verification::trust::{Outcome, Presented, Trust};
 
@@ -15,38 +12,6 @@ use crate::verification::trust::{Outcome, Presented, Trust};
 const SIZE: u64 = 300;
 const ALGORITHM: Algorithm = Algorithm::Sha256;
 const LOG: LogIdentity = LogIdentity { log: Uuid::from_u128(1), epoch: Uuid::from_u128(2) };
-
-/// An event under a tag that all have and one that every other has; two make up a command.
-fn event(position: Position) -> StoredEvent {
-    let data = json!({ "document": format!("documents/d{position}"), "title": "意见", "text": "一", "sha256": "00" });
-    let event_type = "document.registered.v1";
-    let body = json!({ "event": { "type": event_type, "data": data }, "context": {} }).to_string();
-    let request = position.div_ceil(2);
-    let request_id = Uuid::from_u128(request.into());
-    let filed = |tag: &str, previous| Filed { tag: Tag::stored(tag), previous };
-    let mut tags = vec![filed("all:one", position - 1)];
-    if position.is_multiple_of(2) {
-        tags.push(filed("even:one", position - 2));
-    }
-    StoredEvent {
-        position,
-        id: Uuid::from_u64_pair(1, position),
-        event_type: event_type.to_owned(),
-        recorded_at: Timestamp::from_second(request.try_into().unwrap()).unwrap(),
-        effective_on: "2026-03-01".parse().unwrap(),
-        actor: "tester".to_owned(),
-        role: "supervisor".to_owned(),
-        agency: None,
-        request_id,
-        correlation: request_id,
-        causation: None,
-        trace_id: None,
-        nonce: [7; 32],
-        body: body.into_bytes().into(),
-        tags,
-        fingerprint: Some([9; 32]),
-    }
-}
 
 fn events(size: u64) -> Vec<StoredEvent> {
     (1..=size).map(event).collect()
@@ -65,7 +30,12 @@ fn stored(events: &[StoredEvent]) -> Home {
 
 /// Checkpoints of the tree of these events, at these sizes.
 fn signed(events: &[StoredEvent], sizes: &[u64]) -> Vec<Mark> {
-    let origin = format!("duban/logs/{}/epochs/{}", LOG.log, LOG.epoch);
+    signed_in(LOG.epoch, events, sizes)
+}
+
+/// The same of another epoch.
+fn signed_in(epoch: Uuid, events: &[StoredEvent], sizes: &[u64]) -> Vec<Mark> {
+    let origin = format!("duban/logs/{}/epochs/{epoch}", LOG.log);
     let signer = Signer::ed25519(origin.parse().unwrap(), &[7; 32]).unwrap();
     let trust = Trust { keys: vec![signer.verifier().clone()], ..Trust::default() };
     let mark = |size: &u64| {
@@ -157,6 +127,15 @@ fn behind_a_hole_there_is_no_root_and_no_lie_but_in_a_chain() {
 }
 
 #[test]
+fn what_is_gone_leaves_no_root_behind_it() {
+    let all = events(10);
+    let found = all[..3].iter().chain(&all[5..]).cloned().map(Ok);
+    let mut walked = Walked::through(found, None, signed(&all, &[3, 10]), 10);
+    assert_eq!(walked.findings(), [(Some(4), Fault::Missing { to: 5 })]);
+    assert_eq!((walked.outcomes(), walked.root), (vec![Outcome::Same, Outcome::Unknown], None));
+}
+
+#[test]
 fn an_event_that_comes_again_is_in_the_wrong_place() {
     let mut all = events(6);
     all.insert(4, event(3));
@@ -183,24 +162,47 @@ fn a_body_is_of_the_type_that_its_envelope_says() {
     assert_eq!(walked.walk.unknown_types, 1, "a newer version may know it");
 }
 
-#[test]
-fn the_epoch_is_the_last_one_that_was_opened() {
-    let mut all = events(3);
-    let other = Uuid::from_u128(8);
+/// Six events, of which the fourth opens this epoch.
+fn reopened(epoch: Uuid, previous_epoch: Uuid) -> Vec<StoredEvent> {
+    let mut all = events(6);
     let opened = LogEvent::EpochOpened {
         log: LogId::from_id(&LOG.log.to_string()).unwrap(),
-        epoch: other,
+        epoch,
         origin: duban_domain::log::Origin::Backup,
-        previous_epoch: LOG.epoch,
-        previous_position: 1,
+        previous_epoch,
+        previous_position: 3,
         previous_checkpoint: None,
     };
-    all[1].event_type = "log.epoch_opened.v1".to_owned();
-    all[1].body = Event::Log(opened).encode(&Context::default()).into();
-    let walked = Walked::of(all);
+    all[3].event_type = "log.epoch_opened.v1".to_owned();
+    all[3].body = Event::Log(opened).encode(&Context::default()).into();
+    all
+}
+
+#[test]
+fn the_epoch_is_the_last_one_that_was_opened() {
+    let other = Uuid::from_u128(8);
+    let walked = Walked::of(reopened(other, LOG.epoch));
     assert_eq!(walked.findings(), [(None, Fault::Epoch { says: LOG.epoch, is: other })]);
-    let lives = [Life { epoch: LOG.epoch, last: Some(1) }, Life { epoch: other, last: None }];
+    let lives = [Life { epoch: LOG.epoch, last: Some(3) }, Life { epoch: other, last: None }];
     assert_eq!(walked.walk.lives, lives);
+}
+
+#[test]
+fn a_checkpoint_holds_in_the_epoch_that_it_is_of() {
+    let (earlier, never) = (Uuid::from_u128(7), Uuid::from_u128(8));
+    let all = reopened(LOG.epoch, earlier);
+    let through = |marks| Walked::through(all.iter().cloned().map(Ok), None, marks, 6);
+    let mut walked =
+        through(signed_in(earlier, &all, &[2, 3]).into_iter().chain(signed(&all, &[5])).collect());
+    assert_eq!(walked.findings(), []);
+    assert_eq!(walked.outcomes(), vec![Outcome::Same; 3]);
+    let mut walked = through(signed_in(earlier, &all, &[5]));
+    let lost = Fault::End { claim: "at 5".to_owned(), claimed: 5, found: 3 };
+    assert_eq!((walked.findings(), walked.outcomes()), (vec![(None, lost)], vec![Outcome::Beyond]));
+    let mut walked = through(signed_in(never, &all, &[2]));
+    let findings = walked.findings();
+    let [(None, Fault::Checkpoint { .. })] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!(walked.outcomes(), [Outcome::Refused]);
 }
 
 #[test]
@@ -274,4 +276,12 @@ fn a_checkpoint_beyond_the_end_says_what_was_lost() {
     let lost = Fault::End { claim: "at 10".to_owned(), claimed: 10, found: 8 };
     assert_eq!(walked.findings(), [(None, lost)]);
     assert_eq!(walked.outcomes(), [Outcome::Same, Outcome::Beyond]);
+}
+
+#[test]
+fn a_tree_that_is_longer_says_what_was_lost() {
+    let home = stored(&events(SIZE));
+    let walked = Walked::through(events(250).into_iter().map(Ok), Some(&home), Vec::new(), 250);
+    let lost = Fault::End { claim: "the tree".to_owned(), claimed: SIZE, found: 250 };
+    assert_eq!(walked.findings(), [(None, lost)]);
 }

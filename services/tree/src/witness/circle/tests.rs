@@ -1,20 +1,12 @@
-use std::convert::Infallible;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use duban_merkle::{Algorithm, Checkpoint, Cosigner, Policy, Signer, Verifier};
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use super::*;
 use crate::store::Writer;
-use crate::testing::{grow, id};
+use crate::testing::{grow, id, serve};
 use crate::witness::{Known, Office, make_key, reply};
 
 /// A log's tree and its key.
@@ -48,26 +40,12 @@ impl Log {
 
 /// Answers whatever comes by `answer`, of the request's body; the URL of it.
 async fn served(answer: impl Fn(&[u8]) -> (u16, &'static str, String) + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/w", listener.local_addr().unwrap());
-    let answer = Arc::new(answer);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let answer = Arc::clone(&answer);
-            let respond = move |request: Request<Incoming>| {
-                let answer = Arc::clone(&answer);
-                async move {
-                    assert_eq!(request.uri().path(), "/w/add-checkpoint");
-                    let body = request.into_body().collect().await.unwrap().to_bytes();
-                    let (status, kind, said) = answer(&body);
-                    let response = Response::builder().status(status).header("content-type", kind);
-                    Ok::<_, Infallible>(response.body(Full::new(Bytes::from(said))).unwrap())
-                }
-            };
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(respond)));
-        }
+    let url = serve(move |path, body| {
+        assert_eq!(path, "/w/add-checkpoint");
+        let (status, kind, said) = answer(body);
+        (status, kind, said.into_bytes())
     });
-    url
+    format!("{}/w", url.await)
 }
 
 fn key(folder: &Path, name: &str) -> Verifier {
@@ -114,7 +92,7 @@ async fn a_quorum_does_without_one_that_is_away_but_not_without_two() {
     let (mut log, folder) = (log(), tempfile::tempdir().unwrap());
     let (there, _) = witness(&log, "there", folder.path()).await;
     // Nobody listens there any more.
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let keys = tempfile::tempdir().unwrap();
     let away =
         Endpoint { verifier: key(keys.path(), "away"), url: format!("http://{gone}").parse().unwrap() };
