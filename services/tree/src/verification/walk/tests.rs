@@ -215,19 +215,12 @@ fn a_log_that_says_it_is_longer_has_lost_its_end() {
 #[test]
 fn a_file_of_the_tree_that_lies_is_named_and_the_log_is_not() {
     let all = events(SIZE);
-    let turned = |home: &Home, name: &str| {
-        let mut bytes = home.store().file(name).unwrap().unwrap();
-        bytes[0] ^= 1;
-        home.tamper(name, Some(&bytes));
-    };
-    let lies: [(&str, fn(&Home, &str, &dyn Fn(&Home, &str)), Position); 3] = [
-        ("tile/0/000", |home, name, turned| turned(home, name), 1),
-        ("tile/0/001.p/44", |home, name, turned| turned(home, name), 257),
-        ("tile/entries/000", |home, name, _| home.tamper(name, None), 1),
-    ];
-    for (name, lie, first) in lies {
+    for (name, first) in [("tile/0/000", 1), ("tile/0/001.p/44", 257), ("tile/entries/000", 1)] {
         let home = stored(&all);
-        lie(&home, name, &turned);
+        let mut lie = home.store().file(name).unwrap().unwrap();
+        lie[0] ^= 1;
+        // A bundle is gone, hashes are changed.
+        home.tamper(name, (!name.contains("entries")).then_some(&lie));
         let walked = Walked::through(all.iter().cloned().map(Ok), Some(&home), signed(&all, &[SIZE]), SIZE);
         let findings = walked.findings();
         let [(Some(position), Fault::Tile { path, .. })] = &findings[..] else {
