@@ -50,6 +50,19 @@ async fn without_anything_signed_it_says_so_loudly() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_nobody_has_told_are_believed_and_it_is_said() {
+    let case = Case::new().await;
+    let data = case.folder().display().to_string();
+    let told = |more: &[&str]| {
+        let asked = [&["verify", "--data", &data, "--no-views", "-o", "json"], more].concat();
+        let report = scene::Verified(scene::duban(&asked)).sound();
+        let uncovered = report["uncovered"].as_array().expect("a list");
+        !uncovered.iter().any(|one| one["uncovered"] == "keys_untold")
+    };
+    assert!(!told(&[]) && told(&["--key", &case.key]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_is_filed_as_json_and_as_text() {
     let case = Case::new().await;
     let file = case.folder().join("report.json");

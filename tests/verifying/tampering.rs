@@ -178,6 +178,57 @@ async fn receipts_are_altered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_that_no_event_speaks_of() {
+    let insert = |id: &str, first: u64, last: u64| {
+        format!(
+            "INSERT INTO receipts SELECT {id}, principal, fingerprint, {first}, {last}, recorded_at FROM receipts LIMIT 1"
+        )
+    };
+    let case = Case::new().await;
+    case.tamper(&insert("randomblob(16)", LAST + 1, LAST + 1)).await;
+    let found = case.verify(&["--no-views"]).of("receipt");
+    assert_eq!((found.len(), &found[0]["fields"]), (1, &json!(["last"])));
+
+    let case = Case::new().await;
+    case.tamper(&insert("x'01'", 1, 1)).await;
+    let found = case.verify(&["--no-views"]).of("unreadable");
+    assert!(found[0]["what"].as_str().expect("why").contains("receipt"), "{found:?}");
+
+    // A command that changed nothing has a receipt too: nothing is wrong, and it is told that nothing vouches for it.
+    let case = Case::new().await;
+    let empty = |report: &Value| {
+        let uncovered = report["uncovered"].as_array().expect("a list").iter();
+        uncovered
+            .filter(|one| one["uncovered"] == "empty_receipts")
+            .filter_map(|one| one["receipts"].as_u64())
+            .sum()
+    };
+    let before: u64 = empty(&case.sound(&["--no-views"]));
+    case.tamper(&insert("randomblob(16)", 1, 0)).await;
+    assert_eq!(empty(&case.sound(&["--no-views"])), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_is_less_than_it_says() {
+    let case = Case::new().await;
+    let export = case.export();
+    let file = export.path().join("receipts/000000000001.jsonl");
+    let lines = std::fs::read_to_string(&file).expect("lines");
+    let count = lines.lines().count();
+    let fewer: Vec<&str> = lines.lines().take(count - 1).collect();
+    std::fs::write(&file, fewer.join("\n") + "\n").expect("written");
+    let found = case.verify_export(export.path(), &["--no-views"]).of("receipts");
+    assert_eq!((&found[0]["claimed"], &found[0]["found"]), (&count.into(), &(count - 1).into()));
+
+    std::fs::write(&file, &lines).expect("written");
+    let manifest = export.path().join("export.json");
+    let said = std::fs::read_to_string(&manifest).expect("a manifest");
+    std::fs::write(&manifest, said + " ").expect("written");
+    let found = case.verify_export(export.path(), &["--no-views"]).of("unreadable");
+    assert!(found[0]["what"].as_str().expect("what").contains("export.json"), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_of_a_view_is_changed() {
     let case = Case::new().await;
     let mut file = intruder(&case.folder().join("views.db")).await;

@@ -321,7 +321,7 @@ async fn of_a_damaged_row_its_place_is_told_and_the_others_are_read() {
 async fn receipts_as_evidence_are_what_is_stored() {
     let f = varied().await;
     let archive = Archive::open(&Held::Log(f.location.clone())).await.unwrap();
-    let receipts = archive.receipts(&mut ReceiptCursor::default()).await.unwrap().unwrap();
+    let receipts = archive.receipts(&mut ReceiptCursor::default()).await.unwrap().unwrap().receipts;
     let ends: Vec<_> = receipts.iter().map(|found| found.as_ref().unwrap().stored.receipt.last).collect();
     assert_eq!(ends, [2, 5]);
     for (request_id, receipt) in [1, 2].map(request).into_iter().zip(receipts) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::append::LogIdentity;
-use crate::archive::{Stretch, Unreadable};
+use crate::archive::{Receipts, Stretch, Unreadable};
 use crate::event::StoredEvent;
 use crate::moving::{Evidence, FoundLines, Kind, Line, Manifest, MoveError, Place, StoredRequest};
 
@@ -47,14 +47,12 @@ impl Export {
     }
 
     /// The next receipts of its files; `None` after the last.
-    pub(super) async fn receipts(
-        &self,
-        place: &mut Place,
-    ) -> Result<Option<Vec<Result<StoredRequest, Unreadable>>>, MoveError> {
+    pub(super) async fn receipts(&self, place: &mut Place) -> Result<Option<Receipts>, MoveError> {
         let found = self.read::<StoredRequest>(Kind::Receipts, place).await?;
         let of = |what: String| Unreadable { position: None, what };
-        Ok(found.map(|FoundLines { lines, fault, .. }| {
-            lines.map(|line| line.map_err(of)).chain(fault.map(|what| Err(of(what)))).collect()
+        Ok(found.map(|FoundLines { lines, fault, .. }| Receipts {
+            receipts: lines.map(|line| line.map_err(of)).collect(),
+            file: fault.map(of),
         }))
     }
 

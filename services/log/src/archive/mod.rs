@@ -61,6 +61,14 @@ pub struct Stretch {
     pub file: Option<Unreadable>,
 }
 
+/// A stretch of the receipts.
+pub struct Receipts {
+    /// The receipts that are there, as far as each can be read.
+    pub receipts: Vec<Result<StoredRequest, Unreadable>>,
+    /// What is wrong with the file that they were read from, as a file.
+    pub file: Option<Unreadable>,
+}
+
 /// Events, as far as each can be read.
 pub type Found = Box<dyn Iterator<Item = Result<StoredEvent, Unreadable>> + Send>;
 
@@ -191,10 +199,7 @@ impl Archive {
     }
 
     /// The next receipts, in the order of their keys; `None` after the last.
-    pub async fn receipts(
-        &self,
-        cursor: &mut ReceiptCursor,
-    ) -> Result<Option<Vec<Result<StoredRequest, Unreadable>>>, MoveError> {
+    pub async fn receipts(&self, cursor: &mut ReceiptCursor) -> Result<Option<Receipts>, MoveError> {
         if cursor.ended {
             return Ok(None);
         }
@@ -207,7 +212,7 @@ impl Archive {
         // An unreadable key can't be gone on after: only a readable one is the end of a page.
         cursor.after = page.next;
         cursor.ended = cursor.after.is_none();
-        Ok((!page.receipts.is_empty()).then_some(page.receipts))
+        Ok((!page.receipts.is_empty()).then_some(Receipts { receipts: page.receipts, file: None }))
     }
 
     /// What it says of its views: an export in its manifest, a log in their tables.

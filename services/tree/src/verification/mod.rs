@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use duban_domain::Position;
-use duban_log::archive::{Cursor, ReceiptCursor, Stretch};
+use duban_log::archive::{Cursor, ReceiptCursor, Stretch, Unreadable};
 use duban_log::moving::{Claim, MoveError};
 use duban_log::views::Entry;
 use duban_log::{Archive, Clock, ViewError};
@@ -275,7 +275,8 @@ async fn receipts(
             }
             Err(error) => return Err(error.into()),
         };
-        for found in page {
+        walk.findings.extend(page.file.map(|Unreadable { what, .. }| Fault::Unreadable { what }));
+        for found in page.receipts {
             done += 1;
             match found {
                 // A server may have gone on: what it answered since is looked at below.
@@ -321,7 +322,9 @@ async fn again(archive: &Archive, walk: &mut Walk, mut wrong: Wrong) -> Result<(
     wrong.commands(command);
     let mut cursor = ReceiptCursor::default();
     while let Some(page) = archive.receipts(&mut cursor).await? {
-        for request in page.into_iter().flatten().filter(|one| one.stored.receipt.last <= archive.head()) {
+        for request in
+            page.receipts.into_iter().flatten().filter(|one| one.stored.receipt.last <= archive.head())
+        {
             walk.books.recall(&mut wrong, &request);
         }
     }
